@@ -1,0 +1,35 @@
+//! HTTP: the only room that knows it.
+
+use crate::record;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The data port.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// A body as it comes over the wire.
+    pub body_bytes_max: usize,
+    /// A body after its Content-Encoding is undone.
+    pub decompressed_bytes_max: usize,
+    pub records: record::Limits,
+    /// A request's line and headers.
+    pub header_bytes_max: usize,
+    /// From a connection's start, or the end of the last answer, to the end of the next request's headers.
+    pub header_timeout: Duration,
+    /// From the end of the headers to the end of the body.
+    pub body_timeout: Duration,
+    pub connections_max: usize,
+    /// Requests being judged and delivered at a time, over all connections.
+    pub in_flight_max: usize,
+    /// Bytes of bodies held at a time, over all connections.
+    pub body_budget_bytes: usize,
+    /// Streams an HTTP/2 connection may have open.
+    pub http2_streams_max: u32,
+}
+
+/// The admin port.
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    pub listen: SocketAddr,
+}

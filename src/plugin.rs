@@ -1,0 +1,295 @@
+//! The plugins: everything that knows wasmtime.
+
+use crate::record::{Batch, Input};
+use crate::telemetry::{Metrics, PluginMeters};
+use crate::verdict::{Instrument, Judgement};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Where plugins are found and what they may use.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Top-level `*.wasm` files of it are plugins.
+    pub directory: PathBuf,
+    /// Whether a person named the directory: then it has to be there at the start.
+    pub directory_named: bool,
+    /// Where the last good version of each file is kept over a restart (`DATA/plugins`).
+    pub state_directory: PathBuf,
+    /// How long a file must be missing before its plugin is removed.
+    pub removal_grace: Duration,
+    /// The longest time between two looks at the directory, whatever the watcher says.
+    pub poll_interval: Duration,
+    /// Plugins without which the gateway is not ready.
+    pub required: Vec<String>,
+    /// Threads for judging what takes longer than an HTTP thread may.
+    pub judge_threads: usize,
+    /// Calls waiting for such a thread, over all plugins; more and records fail.
+    pub judge_queue_max: usize,
+    /// Linear memory of all instances of all plugins together.
+    pub memory_budget_bytes: u64,
+    /// A larger plugin file is refused.
+    pub file_bytes_max: u64,
+    /// What holds for plugins without a section of their own.
+    pub limits: Limits,
+    /// `[plugin.<name>]`.
+    pub plugins: BTreeMap<String, PluginConfig>,
+}
+
+/// What an operator said about one plugin.
+#[derive(Debug, Clone, Default)]
+pub struct PluginConfig {
+    pub limits: Limits,
+    pub settings: BTreeMap<String, String>,
+    /// The plugin's name of a topic to the real one.
+    pub topics: BTreeMap<String, String>,
+}
+
+/// What one plugin may use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// CPU time for a record judged by itself.
+    pub record_time: Duration,
+    /// CPU time for a call, whatever it holds.
+    pub call_time: Duration,
+    /// CPU time of a call on an HTTP thread before it moves to a judge thread.
+    pub slice_time: Duration,
+    /// Records a call.
+    pub call_records_max: usize,
+    /// Linear memory of one instance.
+    pub memory_bytes_max: u64,
+    /// Instances alive at a time.
+    pub instances_max: usize,
+    /// What a call may return, as bytes that the gateway allocates for it.
+    pub output_bytes_max: usize,
+    /// CPU time that one request may spend on finding the records at fault.
+    pub fault_budget: Duration,
+    /// Faults over distinct records within `breaker_window` that stop the plugin from being called …
+    pub breaker_faults: u32,
+    /// … if they are at least this share of what it was shown, in per cent …
+    pub breaker_share_percent: u32,
+    pub breaker_window: Duration,
+    /// … for this long.
+    pub breaker_pause: Duration,
+    /// Log lines a second that it may write.
+    pub log_lines_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            record_time: Duration::from_millis(25),
+            call_time: Duration::from_millis(250),
+            slice_time: Duration::from_millis(2),
+            call_records_max: 256,
+            memory_bytes_max: 64 << 20,
+            instances_max: 64,
+            output_bytes_max: 16 << 20,
+            fault_budget: Duration::from_secs(2),
+            breaker_faults: 50,
+            breaker_share_percent: 10,
+            breaker_window: Duration::from_secs(10),
+            breaker_pause: Duration::from_secs(5),
+            log_lines_per_second: 20,
+        }
+    }
+}
+
+/// The plugins of a gateway: what is live, and what watches the directory.
+#[derive(Clone)]
+pub struct Plugins {}
+
+/// Why the gateway cannot start with this plugin directory.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("plugin directory {} cannot be read: {reason}; create it, or name another by --plugins or plugins.directory", .directory.display())]
+    Directory { directory: PathBuf, reason: std::io::Error },
+}
+
+impl Plugins {
+    /// Loads what is in the directory, then watches it until dropped.
+    ///
+    /// A plugin that is refused does not stop the start: it is reported in `status`.
+    pub fn start(_config: Config, _metrics: Metrics) -> Result<Plugins, StartError> {
+        unimplemented!()
+    }
+
+    /// What is live now. A request is judged by one snapshot from start to end.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        unimplemented!()
+    }
+
+    /// Looks at the directory now, and again at what was refused before.
+    pub async fn reload(&self, _empty: EmptyDirectory) -> Status {
+        unimplemented!()
+    }
+
+    pub fn status(&self) -> Status {
+        unimplemented!()
+    }
+}
+
+/// Whether a directory without plugins is taken at its word by a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyDirectory {
+    Keep,
+    Accept,
+}
+
+/// One consistent set of live plugins.
+pub struct Snapshot {}
+
+/// Where a request's path leads.
+pub struct Match {
+    pub generation: Arc<Generation>,
+    /// Which of `generation.manifest.routes`.
+    pub route: usize,
+    /// The values of the path's `{name}`s, percent-decoded.
+    pub parameters: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    #[error("no plugin serves this path; GET /plugins on the admin port lists the routes")]
+    Unknown,
+    #[error("plugin '{plugin}' that serves this path cannot be used at present")]
+    Unavailable { plugin: String },
+}
+
+impl Snapshot {
+    /// With or without a trailing slash.
+    pub fn route(&self, _path: &str) -> Result<Match, RouteError> {
+        unimplemented!()
+    }
+
+    /// Every generation that is live.
+    pub fn generations(&self) -> &[Arc<Generation>] {
+        unimplemented!()
+    }
+}
+
+/// One loaded version of one plugin. Dropped when the last request that it judges ends.
+pub struct Generation {
+    pub manifest: Manifest,
+    /// SHA-256 of the file, lower-case hex.
+    pub digest: String,
+    /// Counts the loads of this plugin's name in this process, from 1.
+    pub number: u64,
+    /// The value of the header `sluicegate-plugin`: `name@version;sha256:<first 16 hex digits>`.
+    pub stamp: String,
+    pub meters: PluginMeters,
+}
+
+/// What a plugin says of itself, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    pub name: String,
+    pub version: String,
+    pub description: String,
+    pub routes: Vec<Route>,
+    pub instruments: Vec<Instrument>,
+    /// The request headers it is shown, lower-case.
+    pub request_headers: Vec<String>,
+}
+
+/// One record type and the path that takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// As declared, e.g. `/ingest-insurance-claim/`: the label `endpoint`, never the raw path.
+    pub path: String,
+    pub input: Input,
+    pub title: String,
+    /// None: the record's own id is not given back.
+    pub id_field: Option<String>,
+    /// The real names, after the operator's mapping. At least one.
+    pub topics: Vec<Arc<str>>,
+    pub summary: String,
+    pub schema: String,
+    pub examples: Vec<RouteExample>,
+}
+
+/// For the API documentation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteExample {
+    pub name: String,
+    pub body: bytes::Bytes,
+}
+
+/// What the records of one request have in common, as a plugin sees it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Milliseconds since 1970, UTC.
+    pub received_at_ms: u64,
+    pub parameters: Vec<(String, String)>,
+    /// Only those of `manifest.request_headers`.
+    pub headers: Vec<(String, String)>,
+    pub caller: Option<String>,
+}
+
+impl Generation {
+    /// One finding for each record of the batch, in order.
+    ///
+    /// Never fails as a whole: a record that could not be judged is `Finding::Failed`, one that the plugin
+    /// faulted on is `Finding::Fault`, and one that was refused before is rejected without a call.
+    pub async fn judge(self: &Arc<Self>, _route: usize, _facts: Facts, _batch: Arc<Batch>) -> Judgement {
+        unimplemented!()
+    }
+}
+
+/// What the admin port tells about the plugins.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    pub directory: PathBuf,
+    /// Why the directory is not believed at present, if so.
+    pub alarm: Option<String>,
+    pub plugins: Vec<PluginStatus>,
+    /// Files that serve nothing, and why.
+    pub refused: Vec<RefusedFile>,
+    /// Of `required`, those that cannot serve.
+    pub missing: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PluginStatus {
+    pub name: String,
+    pub version: String,
+    pub digest: String,
+    pub file: String,
+    pub generation: u64,
+    pub loaded_at: SystemTime,
+    pub state: PluginState,
+    pub routes: Vec<RouteStatus>,
+    pub instances: usize,
+    pub records_judged: u64,
+    pub faults: u64,
+    pub last_fault: Option<String>,
+    /// A newer file of this plugin that was refused, and why.
+    pub refused: Option<RefusedFile>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RouteStatus {
+    pub path: String,
+    pub title: String,
+    pub topics: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginState {
+    Serving,
+    /// From the kept last good copy: the file in the directory is refused.
+    ServingLastGood,
+    /// Its breaker is open: its records fail for a while.
+    BreakerOpen,
+    /// Its file is gone; it is removed when the grace ends.
+    Leaving,
+}
+
+#[derive(Debug, Clone)]
+pub struct RefusedFile {
+    pub file: String,
+    pub digest: Option<String>,
+    pub reason: String,
+    pub since: SystemTime,
+}

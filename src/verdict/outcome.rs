@@ -1,0 +1,126 @@
+use super::Violation;
+
+/// What finally happened to a record. Each has exactly one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The sink has it for good.
+    Committed(Accepted),
+    /// Durable here, to be sent on later.
+    Stored(Accepted),
+    /// Valid, and the plugin wants it not published.
+    Discarded,
+    /// Never acceptable as it is.
+    Rejected(Vec<Violation>),
+    /// Its plugin faulted on it; it is durable among the dead letters.
+    Quarantined(Fault),
+    /// None of these: to be sent again.
+    Failed(Failure),
+}
+
+/// What the producer is told of an accepted record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Accepted {
+    /// The record's own identifier, as its plugin read it.
+    pub id: Option<String>,
+    pub warnings: Vec<Violation>,
+}
+
+/// A plugin breaking its contract on one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub kind: FaultKind,
+    /// For the operator: the trap's message, the panic's text, the limit that was met.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// It crashed.
+    Trap,
+    /// It took more time than `record_ms` or `call_ms` allow.
+    Deadline,
+    /// It wanted more memory than `memory_bytes_max`.
+    Memory,
+    /// It returned what the contract does not allow, or too much of it.
+    Output,
+    /// It said itself that it could not tell.
+    Declared,
+}
+
+impl FaultKind {
+    pub const ALL: [FaultKind; 5] =
+        [FaultKind::Trap, FaultKind::Deadline, FaultKind::Memory, FaultKind::Output, FaultKind::Declared];
+
+    /// The value of the label `kind`, and of a dead letter's header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FaultKind::Trap => "trap",
+            FaultKind::Deadline => "deadline",
+            FaultKind::Memory => "memory",
+            FaultKind::Output => "output",
+            FaultKind::Declared => "declared",
+        }
+    }
+}
+
+/// Why a record has to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Failure {
+    #[error("the plugin faulted on so many records of this request that the time for finding them was spent")]
+    FaultBudgetSpent,
+    #[error("the plugin faulted on so many different records that it is not called for a while")]
+    BreakerOpen,
+    #[error("every thread that judges records is busy")]
+    JudgesBusy,
+    #[error("no memory is left for another instance of the plugin")]
+    InstancesExhausted,
+    #[error("the sink takes records faster than it can write them down")]
+    SinkOverloaded,
+    #[error("the disk has no room left for records")]
+    SinkFull,
+    #[error("the sink cannot make records durable at present")]
+    SinkUnavailable,
+    #[error("the gateway is shutting down")]
+    Draining,
+}
+
+impl Failure {
+    pub const ALL: [Failure; 8] = [
+        Failure::FaultBudgetSpent,
+        Failure::BreakerOpen,
+        Failure::JudgesBusy,
+        Failure::InstancesExhausted,
+        Failure::SinkOverloaded,
+        Failure::SinkFull,
+        Failure::SinkUnavailable,
+        Failure::Draining,
+    ];
+
+    /// The value of the label `reason`, and of `reason` in an answer.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Failure::FaultBudgetSpent => "fault_budget_spent",
+            Failure::BreakerOpen => "breaker_open",
+            Failure::JudgesBusy => "judges_busy",
+            Failure::InstancesExhausted => "instances_exhausted",
+            Failure::SinkOverloaded => "sink_overloaded",
+            Failure::SinkFull => "sink_full",
+            Failure::SinkUnavailable => "sink_unavailable",
+            Failure::Draining => "draining",
+        }
+    }
+}
+
+impl Outcome {
+    /// The value of the label `outcome`, and of `status` in an answer.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Committed(_) => "committed",
+            Outcome::Stored(_) => "stored",
+            Outcome::Discarded => "discarded",
+            Outcome::Rejected(_) => "rejected",
+            Outcome::Quarantined(_) => "quarantined",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+}
