@@ -71,7 +71,11 @@ impl Metrics {
     /// Called at each scrape.
     pub fn observe_sink(&self, _observe: Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>) {}
     /// The instruments of a plugin; the same ones again while a plugin of this name has the same set.
-    pub fn plugin_meters(&self, _plugin: &str, _instruments: &[Instrument]) -> Result<PluginMeters, MeterConflict> {
+    pub fn plugin_meters(
+        &self,
+        _plugin: &str,
+        _instruments: &[Instrument],
+    ) -> Result<PluginMeters, MeterConflict> {
         unimplemented!()
     }
     /// Everything, in Prometheus' text format.
@@ -82,7 +86,9 @@ impl Metrics {
 
 /// Two plugins want one metric name for different things.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("instrument '{instrument}' is already a {theirs} of plugin '{plugin}', and this one wants a {ours}; rename one of them")]
+#[error(
+    "instrument '{instrument}' is already a {theirs} of plugin '{plugin}', and this one wants a {ours}; rename one of them"
+)]
 pub struct MeterConflict {
     pub instrument: String,
     pub plugin: String,

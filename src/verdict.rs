@@ -7,9 +7,7 @@ mod measurement;
 mod outcome;
 
 pub use ledger::Ledger;
-pub use measurement::{
-    AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable,
-};
+pub use measurement::{AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable};
 pub use outcome::{Accepted, Failure, Fault, FaultKind, Outcome};
 
 use crate::record::Refusal;

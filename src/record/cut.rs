@@ -170,8 +170,9 @@ mod tests {
     fn whatever_serde_reads_as_an_array_is_cut_into_the_same_elements() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20_000 {
-            let text: String =
-                (0..random.usize(1..24)).map(|_| *random.choice(b"[]{},:\"\\ 1a\n").unwrap() as char).collect();
+            let text: String = (0..random.usize(1..24))
+                .map(|_| *random.choice(b"[]{},:\"\\ 1a\n").unwrap() as char)
+                .collect();
             let text = format!("[{text}]");
             if let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(&text) {
                 let parts = cut(&text).unwrap_or_else(|error| panic!("{text}: {error}"));

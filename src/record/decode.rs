@@ -18,7 +18,9 @@ pub struct Limits {
 pub enum DecodeError {
     #[error("the body holds no record; send at least one")]
     Empty,
-    #[error("the body begins with '[' but cannot be cut into elements: {0}; send a JSON array or a record a line")]
+    #[error(
+        "the body begins with '[' but cannot be cut into elements: {0}; send a JSON array or a record a line"
+    )]
     Array(#[from] CutError),
     #[error("the body holds more than {max} records; send them in several requests (http.records_max)")]
     TooMany { max: usize },
@@ -40,9 +42,9 @@ pub fn decode(
             return batch(&body, cut::lines(&body).map(Ok), limits, ids);
         }
         Framing::Json | Framing::WholeText => collect(&body, whole(), limits, &mut ids, text)?,
-        Framing::WholeBytes => collect(&body, whole(), limits, &mut ids, |body, range| {
-            Body::Bytes(body.slice(range))
-        })?,
+        Framing::WholeBytes => {
+            collect(&body, whole(), limits, &mut ids, |body, range| Body::Bytes(body.slice(range)))?
+        }
     };
     if body.is_empty() {
         return Err(DecodeError::Empty);
@@ -160,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_record_that_is_too_large_or_not_utf8_leaves_its_neighbours_alone() {
-        let batch = decoded(Framing::NdJson, b"{\"first\":1}\n\"a\xff\"\n\"123456789012345678901\"\n").unwrap();
+        let batch =
+            decoded(Framing::NdJson, b"{\"first\":1}\n\"a\xff\"\n\"123456789012345678901\"\n").unwrap();
         assert!(matches!(batch.records[0].body, Body::Text(_)));
         assert!(matches!(batch.records[1].body, Body::Refused(Refusal::NotUtf8 { offset: 2 })));
         assert!(matches!(batch.records[2].body, Body::Refused(Refusal::TooLarge { bytes: 23, max: 20 })));

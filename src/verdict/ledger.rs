@@ -30,10 +30,7 @@ impl Ledger {
     /// One outcome for each record, in order.
     pub fn close(self) -> Vec<Outcome> {
         debug_assert!(self.lines.iter().all(Option::is_some), "a record is left without an outcome");
-        self.lines
-            .into_iter()
-            .map(|line| line.unwrap_or(Outcome::Failed(Failure::SinkUnavailable)))
-            .collect()
+        self.lines.into_iter().map(|line| line.unwrap_or(Outcome::Failed(Failure::SinkUnavailable))).collect()
     }
 }
 
