@@ -32,4 +32,6 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct AdminConfig {
     pub listen: SocketAddr,
+    /// Host names that the admin port answers to, beside those of loopback and its own address.
+    pub names: Vec<String>,
 }
