@@ -16,6 +16,8 @@ mod header;
 mod ingest;
 mod length;
 mod readiness;
+#[cfg(test)]
+mod rig;
 mod throttle;
 mod wire;
 

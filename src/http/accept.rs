@@ -6,7 +6,6 @@ mod tests;
 use super::header::RequestId;
 use super::wire::Wire;
 use crate::shutdown::{Lifecycle, Phase};
-use crate::telemetry::Metrics;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -32,28 +31,31 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 const BACKLOG_MAX: usize = 4096;
 
 /// Takes connections from a listener and gives each to a task, which ends with it.
-pub(super) struct Door<F> {
+///
+/// `serve` speaks with one client, `shed` is told the reason for each connection that is turned away.
+pub(super) struct Door<F, R> {
     places: Arc<Semaphore>,
     connections_max: usize,
     refusals: Arc<Semaphore>,
-    metrics: Metrics,
     tasks: TaskTracker,
     serve: F,
+    shed: R,
 }
 
-impl<F, S> Door<F>
+impl<F, S, R> Door<F, R>
 where
     F: Fn(TcpStream) -> S,
     S: Future<Output = ()> + Send + 'static,
+    R: Fn(&'static str),
 {
-    pub fn new(connections_max: usize, metrics: Metrics, serve: F) -> Door<F> {
+    pub fn new(connections_max: usize, serve: F, shed: R) -> Door<F, R> {
         Door {
             places: Arc::new(Semaphore::new(connections_max)),
             connections_max,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-            metrics,
             tasks: TaskTracker::new(),
             serve,
+            shed,
         }
     }
 
@@ -98,7 +100,7 @@ where
     }
 
     fn refuse(&self, stream: TcpStream) {
-        self.metrics.shed("connections");
+        (self.shed)("connections");
         if let Ok(turn) = self.refusals.clone().try_acquire_owned() {
             self.tasks.spawn(refuse(stream, self.connections_max, turn));
         }
@@ -108,7 +110,7 @@ where
         if !is_exhaustion(error) {
             return; // the client was gone before it was its turn
         }
-        self.metrics.shed("descriptors");
+        (self.shed)("descriptors");
         tracing::warn!(%error, "connections cannot be accepted for want of descriptors or memory; raise the limit on open files");
         tokio::time::sleep(EXHAUSTED_PAUSE).await;
     }

@@ -66,7 +66,6 @@ pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Li
     let protocol = Arc::new(Protocol::new(&LIMITS));
     let exposure = Exposure::of(&listener);
     let closing = ended(admin.gateway.clone(), lifecycle.clone());
-    let metrics = admin.gateway.metrics.clone();
     let serve = |stream: TcpStream| {
         let guard = Guard { names: admin.names.clone(), exposure, reached_at: stream.local_addr().ok() };
         let desk = Arc::new(Desk { gateway: admin.gateway.clone(), guard, lifecycle: lifecycle.clone() });
@@ -76,7 +75,9 @@ pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Li
             protocol.serve(stream, &desk.lifecycle, answer).await;
         }
     };
-    Door::new(CONNECTIONS_MAX, metrics, serve).stand(listener, closing, &lifecycle).await;
+    Door::new(CONNECTIONS_MAX, serve, |reason| admin.gateway.metrics.shed(reason))
+        .stand(listener, closing, &lifecycle)
+        .await;
 }
 
 /// Ends when the data port has, or all is cut.

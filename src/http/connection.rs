@@ -1,5 +1,8 @@
 //! One connection from its first byte to its close.
 
+#[cfg(test)]
+mod tests;
+
 use super::activity::{Activity, Ticket};
 use super::wire::{Version, Wire};
 use crate::shutdown::{Lifecycle, Phase};

@@ -78,7 +78,7 @@ pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle:
             protocol.serve(stream, &lifecycle, answer).await;
         }
     };
-    Door::new(gateway.config.connections_max, gateway.metrics.clone(), serve)
+    Door::new(gateway.config.connections_max, serve, |reason| gateway.metrics.shed(reason))
         .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
         .await;
     gateway.tasks.close();

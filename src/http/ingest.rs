@@ -1,5 +1,8 @@
 //! The way of a request's records through the gateway.
 
+#[cfg(test)]
+mod tests;
+
 use super::activity::Ticket;
 use super::admission::Permit;
 use super::answer::Results;
@@ -14,6 +17,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 /// Addresses hold a route and a word; a longer one is a mistake, or data that would end up in other people's logs.
 const URI_BYTES_MAX: usize = 8 << 10;
@@ -80,7 +84,7 @@ pub(super) async fn ingest(
     Ok(Settled { receipt, place, results })
 }
 
-/// In a task of its own, which the drain waits for: a client that leaves leaves nothing half sent.
+/// A departing client leaves nothing half sent.
 async fn settle(
     gateway: &Gateway,
     submission: Submission,
@@ -88,16 +92,24 @@ async fn settle(
     lease: Lease,
 ) -> Result<Receipt, IngestError> {
     let pipeline = gateway.pipeline.clone();
-    let settled = gateway.tasks.spawn(async move {
+    let work = async move {
         let receipt = pipeline.settle(submission).await;
         drop((permit, lease));
         receipt
-    });
-    settled.await.map_err(|_| IngestError::Panicked)
+    };
+    outlive(&gateway.tasks, work).await
+}
+
+/// Runs work to its end whether or not the one who waits for it stays. `tasks` is what the drain waits for.
+async fn outlive<T: Send + 'static>(
+    tasks: &TaskTracker,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, IngestError> {
+    tasks.spawn(work).await.map_err(|_| IngestError::Panicked)
 }
 
 /// What must be right before the address is believed.
-fn check_address(head: &Parts, ticket: &Ticket) -> Result<(), IngestError> {
+pub(super) fn check_address(head: &Parts, ticket: &Ticket) -> Result<(), IngestError> {
     if ticket.has_ambiguous_length() {
         return Err(HeaderError::TwoLengths.into());
     }
