@@ -1,7 +1,7 @@
 //! HTTP: the only room that knows it.
 //!
-//! The data port takes records (`ingest` is their way through the gateway), the admin port tells how things are.
-//! Every refusal becomes an answer in one place, `answer`.
+//! The data port takes records (`ingest` is their way through the gateway), the admin port tells how things
+//! are. Every refusal becomes an answer in one place, `answer`.
 
 mod accept;
 mod activity;

@@ -4,6 +4,7 @@
 mod tests;
 
 use super::header::RequestId;
+use super::throttle::Throttle;
 use super::wire::Wire;
 use crate::shutdown::{Lifecycle, Phase};
 use std::future::Future;
@@ -16,15 +17,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
-/// Connections beyond the limit that are told so at a time; still more are closed without a word, so that refusing
-/// can never cost as much as serving.
+/// Connections beyond the limit that are told so at a time; still more are closed without a word, so that
+/// refusing can never cost as much as serving.
 const REFUSALS_MAX: usize = 64;
 
 /// The time for writing a refusal and for its reading.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The pause after the system had no file descriptor or memory for a connection. It stays in the backlog, and to ask
-/// again at once would only burn the processor.
+/// The pause after the system had no file descriptor or memory for a connection. It stays in the backlog,
+/// and to ask again at once would only burn the processor.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections taken from the backlog when the drain begins; what the system keeps there is not much more.
@@ -40,6 +41,7 @@ pub(super) struct Door<F, R> {
     tasks: TaskTracker,
     serve: F,
     shed: R,
+    exhaustion_log: Throttle,
 }
 
 impl<F, S, R> Door<F, R>
@@ -56,6 +58,7 @@ where
             tasks: TaskTracker::new(),
             serve,
             shed,
+            exhaustion_log: Throttle::new(),
         }
     }
 
@@ -111,7 +114,9 @@ where
             return; // the client was gone before it was its turn
         }
         (self.shed)("descriptors");
-        tracing::warn!(%error, "connections cannot be accepted for want of descriptors or memory; raise the limit on open files");
+        if let Some(others) = self.exhaustion_log.turn() {
+            tracing::warn!(%error, others, "no connection can be accepted; raise the limit on open files");
+        }
         tokio::time::sleep(EXHAUSTED_PAUSE).await;
     }
 
@@ -158,8 +163,8 @@ fn refusal(connections_max: usize, id: &RequestId) -> String {
     let body = format!(
         "{{\"type\":\"urn:sluicegate:problem:too-many-connections\",\"title\":\"Too many connections\",\
          \"status\":503,\"detail\":\"the gateway serves {connections_max} connections at a time \
-         (http.connections_max) and has none left; try again after the time in Retry-After, or share \
-         connections\",\"request_id\":\"{id}\"}}"
+           (http.connections_max) and has none left; try again after the time in Retry-After, or share \
+           connections\",\"request_id\":\"{id}\"}}"
     );
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\

@@ -42,7 +42,8 @@ impl Activity {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 
-    /// Ends when nothing has been asked for this long. To be asked is to send a request to the end of its headers.
+    /// Ends when nothing has been asked for this long. To be asked is to send a request to the end of its
+    /// headers.
     pub async fn quiet(&self, timeout: Duration) {
         let mut wait = timeout;
         loop {

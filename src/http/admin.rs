@@ -36,8 +36,9 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const NOT_FOUND: &str = "the admin port has nothing at this path; GET / lists what it has";
 
-const RELOAD_QUERY: &str = "a reload takes no query but empty=accept, which takes a directory without plugins at its \
-                            word; send POST /plugins/reload, or POST /plugins/reload?empty=accept";
+const RELOAD_QUERY: &str = "a reload takes no query but empty=accept, which takes a directory without \
+                            plugins at its word; send POST /plugins/reload, or POST \
+                            /plugins/reload?empty=accept";
 
 const INDEX: &str = "\
 Sluicegate, admin port
@@ -60,8 +61,8 @@ impl Admin {
     }
 }
 
-/// Serves the admin port until the data port has ended, so that the drain can be watched, or the gateway is told to
-/// stop.
+/// Serves the admin port until the data port has ended, so that the drain can be watched, or the gateway is
+/// told to stop.
 pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Lifecycle) {
     let protocol = Arc::new(Protocol::new(&LIMITS));
     let exposure = Exposure::of(&listener);
@@ -75,7 +76,7 @@ pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Li
             protocol.serve(stream, &desk.lifecycle, answer).await;
         }
     };
-    Door::new(CONNECTIONS_MAX, serve, |reason| admin.gateway.metrics.shed(reason))
+    Door::new(CONNECTIONS_MAX, serve, |reason| admin.gateway.shed(reason))
         .stand(listener, closing, &lifecycle)
         .await;
 }

@@ -8,7 +8,8 @@ pub(super) type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the gateway is judging and delivering {in_flight_max} requests (http.in_flight_max) and takes no more at present"
+    "the gateway is judging and delivering {in_flight_max} requests (http.in_flight_max) and takes no more \
+     at present"
 )]
 pub struct Overloaded {
     pub in_flight_max: usize,
@@ -42,7 +43,8 @@ mod tests {
         let permit = admission.try_enter().unwrap();
         assert_eq!(
             admission.try_enter().unwrap_err().to_string(),
-            "the gateway is judging and delivering 1 requests (http.in_flight_max) and takes no more at present"
+            "the gateway is judging and delivering 1 requests (http.in_flight_max) and takes no more at \
+             present"
         );
         drop(permit);
         assert!(admission.try_enter().is_ok());

@@ -17,28 +17,30 @@ use hyper::body::{Body, Incoming};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// What a body inflates to on the spot; a larger one goes on a thread of its own kind, so that no other connection of
-/// this thread waits for it. Undoing so much takes about 0.1 ms.
+/// What a body inflates to on the spot; a larger one goes on a thread of its own kind, so that no other
+/// connection of this thread waits for it. Undoing so much takes about 0.1 ms.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
-/// Bodies inflated on such threads at a time: each is at work the whole time, so that more only make all slower, and
-/// each may hold a window of 8 MiB.
+/// Bodies inflated on such threads at a time: each is at work the whole time, so that more only make all
+/// slower, and each may hold a window of 8 MiB.
 const INFLATIONS_MAX: usize = 4;
 
 /// Why there is no body to cut into records.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     #[error(
-        "the body has {bytes} bytes and at most {max} are taken (http.body_bytes_max); send fewer records a request"
+        "the body has {bytes} bytes and at most {max} are taken (http.body_bytes_max); send fewer records \
+         a request"
     )]
     LengthTooLarge { bytes: u64, max: usize },
     #[error(
-        "the body has more than {max} bytes, the most that are taken (http.body_bytes_max); send fewer records a request"
+        "the body has more than {max} bytes, the most that are taken (http.body_bytes_max); send fewer \
+         records a request"
     )]
     TooLarge { max: usize },
     #[error(
-        "the body inflates to more than {max} bytes, the most that are taken (http.decompressed_bytes_max); \
-         send fewer records a request"
+        "the body inflates to more than {max} bytes, the most that are taken \
+         (http.decompressed_bytes_max); send fewer records a request"
     )]
     InflatedTooLarge { max: usize },
     #[error(transparent)]
@@ -46,15 +48,16 @@ pub enum BodyError {
     #[error("the body cannot be decompressed as {coding}: {reason}; compress it again, whole")]
     Undecodable { coding: &'static str, reason: String },
     #[error(
-        "the body did not arrive within {} ms of its headers (http.body_timeout_ms); send it faster, or in smaller parts",
+        "the body did not arrive within {} ms of its headers (http.body_timeout_ms); send it faster, or in \
+         smaller parts",
         .timeout.as_millis()
     )]
     TooSlow { timeout: Duration },
     #[error("the body ended before it was whole, or is not cut into chunks as HTTP wants; send it again")]
     Incomplete,
     #[error(
-        "the gateway holds as many bytes of bodies as it may ({max}, http.body_budget_bytes) and has no room for this one \
-         at present"
+        "the gateway holds as many bytes of bodies as it may ({max}, http.body_budget_bytes) and has no \
+         room for this one at present"
     )]
     NoRoom { max: usize },
 }
@@ -113,7 +116,8 @@ impl Bodies {
         }
     }
 
-    /// The budget is charged as bytes arrive, not by what a header promises: a slow sender holds what it has sent.
+    /// The budget is charged as bytes arrive, not by what a header promises: a slow sender holds what it
+    /// has sent.
     async fn collect(&self, mut body: Incoming, length: Option<usize>) -> Result<Whole, BodyError> {
         let max = self.limits.bytes_max;
         let mut lease = self.budget.lease();
@@ -149,8 +153,8 @@ impl Bodies {
     }
 }
 
-/// The chunks of a body so far. One chunk stays as it came; more are put together as they come, so that many small
-/// ones cannot keep the larger buffers alive that they are slices of.
+/// The chunks of a body so far. One chunk stays as it came; more are put together as they come, so that
+/// many small ones cannot keep the larger buffers alive that they are slices of.
 enum Gathered {
     Nothing,
     One(Bytes),

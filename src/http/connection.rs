@@ -22,8 +22,8 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// What hyper reads at once on an HTTP/1 connection, unless headers may be longer: with thousands of connections
-/// these buffers are most of what an idle one costs. Larger bodies are put together anyway.
+/// What hyper reads at once on an HTTP/1 connection, unless headers may be longer: with thousands of
+/// connections these buffers are most of what an idle one costs. Larger bodies are put together anyway.
 const READ_BYTES_MAX: usize = 64 << 10;
 
 /// Streams that a client may open and reset without being cut off (CVE-2023-44487).
@@ -32,8 +32,8 @@ const HTTP2_RESETS_MAX: usize = 64;
 /// How long an HTTP/2 client may take to answer a ping.
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// When the drain begins, a request may be on its way on a connection that looks idle: it gets this long to arrive
-/// and to be answered, instead of a reset.
+/// When the drain begins, a request may be on its way on a connection that looks idle: it gets this long to
+/// arrive and to be answered, instead of a reset.
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 
 /// What every request is answered with. Bodies are whole before they are sent.
@@ -59,6 +59,9 @@ impl Protocol {
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
+            // A client may end its side with its request; and one that has left is answered to the end like
+            // any other, so that what became of its records is measured and logged.
+            .half_close(true)
             .header_read_timeout(limits.header_timeout)
             .max_header_size(limits.header_bytes_max)
             .max_buf_size(limits.header_bytes_max.max(READ_BYTES_MAX));

@@ -61,10 +61,19 @@ impl Gateway {
             metrics,
         }
     }
+
+    /// Counts a client that is turned away. A line a second: under overload one for each would be a load of
+    /// its own.
+    pub(super) fn shed(&self, reason: &'static str) {
+        self.metrics.shed(reason);
+        if let Some(others) = self.shed_log.turn() {
+            tracing::warn!(reason, others, "clients are turned away");
+        }
+    }
 }
 
-/// Serves the data port until the drain is done: no connection is left and every record taken is settled, or the
-/// gateway is told to stop.
+/// Serves the data port until the drain is done: no connection is left and every record taken is settled,
+/// or the gateway is told to stop.
 pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle: Lifecycle) {
     let protocol = Arc::new(Protocol::new(&connection::Limits {
         header_bytes_max: gateway.config.header_bytes_max,
@@ -78,7 +87,7 @@ pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle:
             protocol.serve(stream, &lifecycle, answer).await;
         }
     };
-    Door::new(gateway.config.connections_max, serve, |reason| gateway.metrics.shed(reason))
+    Door::new(gateway.config.connections_max, serve, |reason| gateway.shed(reason))
         .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
         .await;
     gateway.tasks.close();
@@ -133,8 +142,8 @@ impl Report<'_> {
         }
         match error.and_then(shed_reason) {
             Some(reason) => {
-                gateway.metrics.shed(reason);
-                self.log_shed(gateway, reason);
+                gateway.shed(reason);
+                self.log_answer(elapsed);
             }
             None if self.status.is_server_error() => self.log_failure(error),
             None => self.log_answer(elapsed),
@@ -165,14 +174,6 @@ impl Report<'_> {
             error = error.map(tracing::field::display),
             "request failed"
         );
-    }
-
-    /// A line a second: under overload a line a request would be a load of its own.
-    fn log_shed(&self, gateway: &Gateway, reason: &'static str) {
-        if let Some(others) = gateway.shed_log.turn() {
-            let request_id = self.asked.id.as_str();
-            tracing::warn!(request_id, route = self.route(), reason, others, "requests are turned away");
-        }
     }
 }
 

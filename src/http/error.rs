@@ -31,7 +31,8 @@ pub enum IngestError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(
-        "the gateway failed while it settled this request; nothing is acknowledged: send it again, and report request_id"
+        "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
+         report request_id"
     )]
     Panicked,
 }

@@ -19,7 +19,8 @@ use hyper::http::request::Parts;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// Addresses hold a route and a word; a longer one is a mistake, or data that would end up in other people's logs.
+/// Addresses hold a route and a word; a longer one is a mistake, or data that would end up in other
+/// people's logs.
 const URI_BYTES_MAX: usize = 8 << 10;
 
 /// Records that have come to their end.
@@ -45,9 +46,9 @@ impl Place {
 
 /// Takes a request's records to their end.
 ///
-/// The generation that is live at its start judges it, even if its plugin is replaced or removed meanwhile. A slow
-/// sender keeps a generation that is gone alive for `body_timeout` at most. `arrived` tells the place even of a
-/// request that is refused there.
+/// The generation that is live at its start judges it, even if its plugin is replaced or removed meanwhile.
+/// A slow sender keeps a generation that is gone alive for `body_timeout` at most. `arrived` tells the
+/// place even of a request that is refused there.
 pub(super) async fn ingest(
     gateway: &Gateway,
     request: Request<Incoming>,
@@ -141,7 +142,8 @@ fn results(query: &str) -> Result<Results, IngestError> {
     }
 }
 
-/// The content type that goes with each record: none for JSON; the route's only one where the request named none.
+/// The content type that goes with each record: none for JSON; the route's only one where the request named
+/// none.
 fn declared_type(framing: Framing, given: Option<&str>, route: &Route) -> Option<String> {
     use crate::record::Input;
     match (framing, &route.input) {

@@ -1,10 +1,11 @@
 //! Finds HTTP/1 requests that state their body's length in two ways.
 //!
-//! Content-Length together with Transfer-Encoding is how requests are smuggled past a proxy that believes the other
-//! of the two (RFC 9112, section 6.1). hyper believes Transfer-Encoding, drops Content-Length unseen and closes
-//! after the answer, which the RFC allows; we refuse, so that nothing of such a request is ever taken. As hyper
-//! tells no one, the bytes are followed here on their way to it: headers line by line, bodies by their length only.
-//! What this cannot follow, hyper cannot either: it answers 400 and closes.
+//! Content-Length together with Transfer-Encoding is how requests are smuggled past a proxy that believes
+//! the other of the two (RFC 9112, section 6.1). hyper believes Transfer-Encoding, drops Content-Length
+//! unseen and closes after the answer, which the RFC allows; we refuse, so that nothing of such a request
+//! is ever taken. As hyper tells no one, the bytes are followed here on their way to it: headers line by
+//! line, bodies by their length only. What this cannot follow, hyper cannot either: it answers 400 and
+//! closes.
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +51,8 @@ struct Head {
 struct Unreadable;
 
 impl LengthWatch {
-    /// Takes the next bytes of the connection. Gives the number, from 1, of a request that states both lengths.
+    /// Takes the next bytes of the connection. Gives the number, from 1, of a request that states both
+    /// lengths.
     pub fn observe(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             bytes = match self.state {

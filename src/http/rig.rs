@@ -1,5 +1,5 @@
-//! What the tests of this room stand on: a real listener, with a service behind it that reads bodies as `ingest` does
-//! and tells what it has read.
+//! What the tests of this room stand on: a real listener, with a service behind it that reads bodies as
+//! `ingest` does and tells what it has read.
 
 use super::accept::Door;
 use super::activity::Ticket;

@@ -14,8 +14,8 @@ use tokio::time::Sleep;
 /// How an HTTP/2 connection begins (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long and how much a refused client may go on sending before it reads its answer. To close at once would
-/// reset the connection, and the reset destroys the answer on its way (RFC 9112, section 9.6).
+/// How long and how much a refused client may go on sending before it reads its answer. To close at once
+/// would reset the connection, and the reset destroys the answer on its way (RFC 9112, section 9.6).
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 

@@ -20,8 +20,8 @@ async fn a_connection_too_many_is_told_so_and_the_next_is_served_when_one_has_go
     assert_eq!(status(&answer), 503);
     assert_eq!(
         detail(&answer),
-        "the gateway serves 1 connections at a time (http.connections_max) and has none left; try again after the \
-         time in Retry-After, or share connections"
+        "the gateway serves 1 connections at a time (http.connections_max) and has none left; try again \
+         after the time in Retry-After, or share connections"
     );
     assert_eq!(header(&answer, "connection"), Some("close"));
     let seconds: u16 = header(&answer, "retry-after").unwrap().parse().unwrap();

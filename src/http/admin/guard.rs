@@ -32,8 +32,9 @@ impl Exposure {
 
 /// Guards one connection.
 ///
-/// A web page can make its reader's browser send requests to loopback, by naming an address of its own that changes
-/// to 127.0.0.1 (DNS rebinding), or just across sites. The first shows in the Host, the second in the Origin.
+/// A web page can make its reader's browser send requests to loopback, by naming an address of its own that
+/// changes to 127.0.0.1 (DNS rebinding), or just across sites. The first shows in the Host, the second in
+/// the Origin.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     /// Host names that the operator allows.
@@ -48,17 +49,18 @@ pub(super) enum GuardError {
     #[error("the request names no host; send the header Host")]
     HostMissing,
     #[error(
-        "the admin port does not go by the name '{host}'; ask for localhost or its own address, or add the name to \
-         admin.names"
+        "the admin port does not go by the name '{host}'; ask for localhost or its own address, or add the \
+         name to admin.names"
     )]
     HostUnknown { host: String },
     #[error(
-        "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, /readyz and \
-         /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
+        "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, \
+         /readyz and /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
     )]
     Exposed,
     #[error(
-        "a page of '{origin}' may not order anything here; use a command line, or a page of the admin port itself"
+        "a page of '{origin}' may not order anything here; use a command line, or a page of the admin \
+         port itself"
     )]
     CrossSite { origin: String },
 }
@@ -92,8 +94,8 @@ impl Guard {
         Ok(())
     }
 
-    /// Loopback's names and addresses, the address that was reached, and what the operator allows; on any port, as
-    /// tunnels have ports of their own.
+    /// Loopback's names and addresses, the address that was reached, and what the operator allows; on any
+    /// port, as tunnels have ports of their own.
     fn goes_by(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else { return false };
         let name = authority.host().trim_end_matches('.');
@@ -112,10 +114,15 @@ impl Guard {
     }
 }
 
-/// HTTP/2 names its host in the address, as do requests that are meant for a proxy.
+/// HTTP/2 names its host in the address, as do requests that are meant for a proxy. Two hosts are none of
+/// ours.
 fn host(head: &Parts) -> Option<String> {
-    let named = head.uri.authority().map(|authority| authority.as_str().to_owned());
-    named.or_else(|| head.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()))
+    if let Some(authority) = head.uri.authority() {
+        return Some(authority.as_str().to_owned());
+    }
+    let hosts: Vec<_> =
+        head.headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes())).collect();
+    (!hosts.is_empty()).then(|| hosts.join(", "))
 }
 
 /// A page of the admin port itself has an origin with its host. What is no browser has none.

@@ -56,11 +56,13 @@ fn only_its_own_names_reach_the_admin_port() {
         assert_eq!(error, GuardError::HostUnknown { host: foreign.into() });
         assert_eq!(error.kind(), Kind::HostUnknown);
     }
+    let two = head(Method::GET, "/plugins", &[("host", "localhost"), ("host", "evil.example")]);
+    assert!(guard.check(&two).is_err());
     let foreign = guard.check(&get("/livez", "evil.example:8081")).unwrap_err();
     assert_eq!(
         foreign.to_string(),
-        "the admin port does not go by the name 'evil.example:8081'; ask for localhost or its own address, or add the \
-         name to admin.names"
+        "the admin port does not go by the name 'evil.example:8081'; ask for localhost or its own \
+         address, or add the name to admin.names"
     );
 }
 
@@ -97,8 +99,8 @@ fn beyond_loopback_only_probes_and_metrics_are_answered() {
         assert_eq!(error.kind(), Kind::Forbidden);
         assert_eq!(
             error.to_string(),
-            "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, /readyz and \
-             /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
+            "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, \
+             /readyz and /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
         );
     }
 }
@@ -118,8 +120,8 @@ fn a_page_of_another_site_may_order_nothing() {
         assert_eq!(
             error.to_string(),
             format!(
-                "a page of '{foreign}' may not order anything here; use a command line, or a page of the admin port \
-                 itself"
+                "a page of '{foreign}' may not order anything here; use a command line, or a page of the \
+                 admin port itself"
             )
         );
     }
@@ -163,7 +165,9 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
         missing: vec!["needed".into()],
     };
     let told: Value = serde_json::to_value(status::Plugins::from(&status)).unwrap();
-    let refused = |file: &str| json!({"file": file, "digest": null, "reason": "it is no component", "since": "1970-01-01T00:00:01.000Z"});
+    let since = "1970-01-01T00:00:01.000Z";
+    let refused =
+        |file: &str| json!({"file": file, "digest": null, "reason": "it is no component", "since": since});
     assert_eq!(
         told,
         json!({

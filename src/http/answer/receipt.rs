@@ -84,8 +84,8 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, aske
     let all = records.len();
     if counts.failed > 0 {
         let detail = format!(
-            "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says why, and \
-             sending a record again that is committed or stored publishes it twice",
+            "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says \
+             why, and sending a record again that is committed or stored publishes it twice",
             counts.failed,
             counted(all, "record")
         );

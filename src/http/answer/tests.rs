@@ -48,7 +48,8 @@ fn violation(code: &str) -> Violation {
 }
 
 fn violation_json(code: &str) -> Value {
-    json!({"pointer": "/amount", "code": code, "message": format!("It is {code}."), "parameters": {"gt": "0"}})
+    let message = format!("It is {code}.");
+    json!({"pointer": "/amount", "code": code, "message": message, "parameters": {"gt": "0"}})
 }
 
 fn accepted(warnings: &[&str]) -> Accepted {
@@ -82,8 +83,7 @@ fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     assert_eq!(
         String::from_utf8(answer.body).unwrap(),
         format!(
-            "{{\"message\":\"Insurance claim ingested successfully\",\"claim_id\":\"C-1\",\"record_id\":\"{}\",\
-             \"status\":\"committed\"}}",
+            r#"{{"message":"Insurance claim ingested successfully","claim_id":"C-1","record_id":"{}","status":"committed"}}"#,
             id_text()
         )
     );
@@ -143,7 +143,8 @@ fn a_record_over_the_gateways_limit_is_413_only_if_that_is_all() {
     assert_eq!((status, &body["type"]), (413, &json!("urn:sluicegate:problem:record-too-large")));
     assert_eq!(
         body["detail"],
-        "The record has 2000000 bytes; at most 1048576 are taken. Send a smaller record (http.record_bytes_max)."
+        "The record has 2000000 bytes; at most 1048576 are taken. Send a smaller record \
+         (http.record_bytes_max)."
     );
     assert_eq!(body["violations"][0]["parameters"], json!({"bytes": "2000000", "max": "1048576"}));
     let (status, ..) = single(Outcome::Rejected(vec![Violation::from(&refusal), violation("missing")]));
@@ -205,10 +206,13 @@ fn a_batch_has_a_result_for_each_record_in_order() {
             "type": "urn:sluicegate:problem:records-failed",
             "title": "Records not taken",
             "status": 503,
-            "detail": "1 of 6 records failed and may be sent again, alone or with the rest of the batch: 'reason' says \
-                       why, and sending a record again that is committed or stored publishes it twice",
+            "detail": "1 of 6 records failed and may be sent again, alone or with the rest of the batch: \
+                       'reason' says why, and sending a record again that is committed or stored publishes \
+                       it twice",
             "request_id": "r-1",
-            "counts": {"committed": 1, "stored": 1, "discarded": 1, "rejected": 1, "quarantined": 1, "failed": 1},
+            "counts": {
+                "committed": 1, "stored": 1, "discarded": 1, "rejected": 1, "quarantined": 1, "failed": 1
+            },
             "results": [
                 {"index": 0, "status": "committed", "record_id": id},
                 {"index": 1, "status": "stored", "record_id": id, "warnings": [violation_json("old")]},
@@ -247,8 +251,13 @@ fn a_batch_that_is_safe_is_no_problem_and_one_all_rejected_is() {
 }
 
 /// Every refusal with its status, the name of its problem and its sentence.
-fn refusals() -> Vec<(IngestError, u16, &'static str, &'static str)> {
-    let body = |error| IngestError::Body(error);
+fn refusals() -> Vec<Refusal> {
+    [refused_heads(), refused_bodies(), refused_records()].concat()
+}
+
+type Refusal = (IngestError, u16, &'static str, &'static str);
+
+fn refused_heads() -> Vec<Refusal> {
     vec![
         (
             RouteError::Unknown.into(),
@@ -298,6 +307,12 @@ fn refusals() -> Vec<(IngestError, u16, &'static str, &'static str)> {
             "content-type-unsupported",
             "this route does not take 'text/plain'; send Content-Type: application/json",
         ),
+    ]
+}
+
+fn refused_bodies() -> Vec<Refusal> {
+    let body = IngestError::Body;
+    vec![
         (
             body(UnsupportedCoding::Unknown { given: "br".into() }.into()),
             415,
@@ -308,14 +323,15 @@ fn refusals() -> Vec<(IngestError, u16, &'static str, &'static str)> {
             body(BodyError::LengthTooLarge { bytes: 9, max: 8 }),
             413,
             "body-too-large",
-            "the body has 9 bytes and at most 8 are taken (http.body_bytes_max); send fewer records a request",
+            "the body has 9 bytes and at most 8 are taken (http.body_bytes_max); send fewer records a \
+             request",
         ),
         (
             body(BodyError::TooSlow { timeout: Duration::from_secs(30) }),
             408,
             "body-too-slow",
-            "the body did not arrive within 30000 ms of its headers (http.body_timeout_ms); send it faster, or in \
-             smaller parts",
+            "the body did not arrive within 30000 ms of its headers (http.body_timeout_ms); send it \
+             faster, or in smaller parts",
         ),
         (
             body(BodyError::Undecodable { coding: "gzip", reason: "corrupt deflate stream".into() }),
@@ -333,14 +349,20 @@ fn refusals() -> Vec<(IngestError, u16, &'static str, &'static str)> {
             body(BodyError::NoRoom { max: 5 }),
             503,
             "overloaded",
-            "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no room for this \
-             one at present",
+            "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no \
+             room for this one at present",
         ),
+    ]
+}
+
+fn refused_records() -> Vec<Refusal> {
+    vec![
         (
             Overloaded { in_flight_max: 5 }.into(),
             503,
             "overloaded",
-            "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at present",
+            "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at \
+             present",
         ),
         (DecodeError::Empty.into(), 400, "body-malformed", "the body holds no record; send at least one"),
         (
@@ -353,8 +375,8 @@ fn refusals() -> Vec<(IngestError, u16, &'static str, &'static str)> {
             IngestError::Panicked,
             500,
             "gateway-failed",
-            "the gateway failed while it settled this request; nothing is acknowledged: send it again, and report \
-             request_id",
+            "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
+             report request_id",
         ),
     ]
 }

@@ -1,4 +1,5 @@
-//! The JSON of answers, written as it is made: an answer to 10,000 records is built nowhere but in its buffer.
+//! The JSON of answers, written as it is made: an answer to 10,000 records is built nowhere but in its
+//! buffer.
 
 use super::Results;
 use crate::record::RecordId;

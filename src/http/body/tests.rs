@@ -56,7 +56,8 @@ async fn bodies_arrive_as_they_were_sent() {
     is_seen(&rig.exchange(post("", &body)).await, &body);
     let chunks: Vec<_> = body.chunks(999).collect();
     is_seen(&rig.exchange(chunked(&chunks)).await, &body);
-    let trailed = "POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1;x=y\r\na\r\n0\r\nt: u\r\n\r\n";
+    let trailed = "POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+                   1;x=y\r\na\r\n0\r\nt: u\r\n\r\n";
     is_seen(&rig.exchange(trailed).await, b"a");
 }
 
@@ -76,15 +77,16 @@ async fn a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() {
     is_refused(
         &answer,
         413,
-        "the body has 1048577 bytes and at most 1048576 are taken (http.body_bytes_max); send fewer records a request",
+        "the body has 1048577 bytes and at most 1048576 are taken (http.body_bytes_max); send fewer \
+         records a request",
     );
     assert_eq!(header(&answer, "connection"), Some("close"));
     let chunk = vec![b'a'; 600_000];
     is_refused(
         &rig.exchange(chunked(&[&chunk, &chunk])).await,
         413,
-        "the body has more than 1048576 bytes, the most that are taken (http.body_bytes_max); send fewer records a \
-         request",
+        "the body has more than 1048576 bytes, the most that are taken (http.body_bytes_max); send fewer \
+         records a request",
     );
 }
 
@@ -108,8 +110,8 @@ async fn a_body_that_trickles_is_cut_off() {
     is_refused(
         &answer,
         408,
-        "the body did not arrive within 150 ms of its headers (http.body_timeout_ms); send it faster, or in smaller \
-         parts",
+        "the body did not arrive within 150 ms of its headers (http.body_timeout_ms); send it faster, or \
+         in smaller parts",
     );
     assert_eq!(header(&answer, "connection"), Some("close"));
     within(trickle).await.unwrap();
@@ -150,8 +152,8 @@ const STEP: usize = 256 << 10;
 async fn a_bomb_goes_off_at_the_limit() {
     let rig = Setup::default().start().await;
     let zeros = vec![0; 100 << 20];
-    let why = "the body inflates to more than 4194304 bytes, the most that are taken (http.decompressed_bytes_max); send \
-               fewer records a request";
+    let why = "the body inflates to more than 4194304 bytes, the most that are taken \
+     (http.decompressed_bytes_max); send fewer records a request";
     let (gzipped, zstded) = (gzip(&zeros), zstd(&zeros));
     assert!(gzipped.len() < 1 << 20 && zstded.len() < 1 << 20);
     is_refused(&rig.exchange(post("content-encoding: gzip\r\n", gzipped)).await, 413, why);
@@ -183,7 +185,8 @@ async fn codings_that_are_not_taken_are_refused_before_the_body() {
         is_refused(
             &refusal(stacked).await,
             415,
-            "the body is encoded more than once ('gzip, zstd'); send one Content-Encoding, gzip or zstd, or none",
+            "the body is encoded more than once ('gzip, zstd'); send one Content-Encoding, gzip or zstd, \
+             or none",
         );
     }
 }
@@ -250,8 +253,8 @@ async fn bodies_share_one_budget_which_a_slow_sender_charges_by_what_it_has_sent
     is_refused(
         &refused,
         503,
-        "the gateway holds as many bytes of bodies as it may (250, http.body_budget_bytes) and has no room for this \
-         one at present",
+        "the gateway holds as many bytes of bodies as it may (250, http.body_budget_bytes) and has no room \
+         for this one at present",
     );
     assert!(header(&refused, "retry-after").is_some());
     // Who leaves, or is done, gives back.

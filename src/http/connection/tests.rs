@@ -143,6 +143,25 @@ async fn a_client_that_waits_for_100_continue_with_too_much_is_refused_before_it
     assert_eq!(client.rest().await, "");
 }
 
+#[tokio::test]
+async fn a_client_that_ends_its_side_with_its_request_is_answered() {
+    let mut rig = Setup::default().start().await;
+    let mut client = rig.connect().await;
+    client.send("POST /gate HTTP/1.1\r\ncontent-length: 1\r\n\r\na").await;
+    client.stream.shutdown().await.unwrap();
+    within(rig.arrived.recv()).await.unwrap();
+    rig.open.add_permits(1);
+    assert!(client.rest().await.ends_with(&seen(b"a")));
+    let mut client = rig.connect().await;
+    client.send("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\na").await;
+    client.stream.shutdown().await.unwrap();
+    let answer = client.rest().await;
+    assert_eq!(
+        (status(&answer), detail(&answer).as_str()),
+        (400, "the body ended before it was whole, or is not cut into chunks as HTTP wants; send it again")
+    );
+}
+
 async fn http2(
     stream: TcpStream,
 ) -> (SendRequest<Full<Bytes>>, Connection<TokioIo<TcpStream>, Full<Bytes>, TokioExecutor>) {

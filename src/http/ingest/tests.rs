@@ -46,6 +46,7 @@ async fn a_panic_acknowledges_nothing() {
     let ended = outlive::<()>(&tasks, async { panic!("expected by this test") }).await;
     assert_eq!(
         ended.unwrap_err().to_string(),
-        "the gateway failed while it settled this request; nothing is acknowledged: send it again, and report request_id"
+        "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
+         report request_id"
     );
 }
