@@ -58,7 +58,7 @@ where
             tasks: TaskTracker::new(),
             serve,
             shed,
-            exhaustion_log: Throttle::new(),
+            exhaustion_log: Throttle::new(1),
         }
     }
 

@@ -26,6 +26,10 @@ use tokio_util::task::TaskTracker;
 
 const HEALTH: &str = "/health";
 
+/// Failed requests that are logged one by one: enough to see every kind, while an outage cannot fill the
+/// disk with lines about itself.
+const FAILURE_LINES_PER_SECOND: u32 = 20;
+
 /// What the ports need of the gateway.
 pub struct Gateway {
     pub(super) config: Config,
@@ -36,7 +40,8 @@ pub struct Gateway {
     pub(super) admission: Admission,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
-    pub(super) shed_log: Throttle,
+    shed_log: Throttle,
+    failure_log: Throttle,
     /// Set when `serve_data` has ended.
     pub(super) drained: watch::Sender<bool>,
 }
@@ -53,7 +58,8 @@ impl Gateway {
             bodies: Bodies::new(limits),
             admission: Admission::new(config.in_flight_max),
             tasks: TaskTracker::new(),
-            shed_log: Throttle::new(),
+            shed_log: Throttle::new(1),
+            failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
             drained: watch::Sender::new(false),
             config,
             plugins,
@@ -140,13 +146,11 @@ impl Report<'_> {
         if let Some(place) = self.place {
             gateway.metrics.request(&place.route().path, request_status(self.status), elapsed);
         }
+        self.log_answer(elapsed);
         match error.and_then(shed_reason) {
-            Some(reason) => {
-                gateway.shed(reason);
-                self.log_answer(elapsed);
-            }
-            None if self.status.is_server_error() => self.log_failure(error),
-            None => self.log_answer(elapsed),
+            Some(reason) => gateway.shed(reason),
+            None if self.status.is_server_error() => self.log_failure(gateway, error),
+            None => {}
         }
     }
 
@@ -165,8 +169,10 @@ impl Report<'_> {
         );
     }
 
-    fn log_failure(&self, error: Option<&IngestError>) {
+    fn log_failure(&self, gateway: &Gateway, error: Option<&IngestError>) {
+        let Some(others) = gateway.failure_log.turn() else { return };
         tracing::warn!(
+            others,
             request_id = self.asked.id.as_str(),
             route = self.route(),
             status = self.status.as_u16(),

@@ -1,33 +1,46 @@
-//! A line a second for what may happen ten thousand times in one.
+//! A few lines a second for what may happen ten thousand times in one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use parking_lot::Mutex;
 use std::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Throttle {
     begun: Instant,
-    /// The first second, counted from `begun`, in which a line may be written again.
-    next: AtomicU64,
-    withheld: AtomicU64,
+    lines_per_second: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Counted from `begun`.
+    second: u64,
+    /// Written in it.
+    lines: u32,
+    /// Since the last line.
+    withheld: u64,
 }
 
 impl Throttle {
-    pub fn new() -> Throttle {
-        Throttle { begun: Instant::now(), next: AtomicU64::new(0), withheld: AtomicU64::new(0) }
+    pub fn new(lines_per_second: u32) -> Throttle {
+        Throttle { begun: Instant::now(), lines_per_second, state: Mutex::default() }
     }
 
-    /// Whether it is time for a line; then with the number of those that were withheld since the last.
+    /// Whether a line may be written; then with the number of those that were withheld since the last.
     pub fn turn(&self) -> Option<u64> {
-        self.turn_at(self.begun.elapsed().as_secs())
+        self.turn_in(self.begun.elapsed().as_secs())
     }
 
-    fn turn_at(&self, second: u64) -> Option<u64> {
-        let due = |next: u64| (next <= second).then_some(second + 1);
-        if self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
-            return Some(self.withheld.swap(0, Ordering::Relaxed));
+    fn turn_in(&self, second: u64) -> Option<u64> {
+        let mut state = self.state.lock();
+        if second > state.second {
+            *state = State { second, lines: 0, withheld: state.withheld };
         }
-        self.withheld.fetch_add(1, Ordering::Relaxed);
-        None
+        if state.lines == self.lines_per_second {
+            state.withheld += 1;
+            return None;
+        }
+        state.lines += 1;
+        Some(std::mem::take(&mut state.withheld))
     }
 }
 
@@ -36,13 +49,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_second_tells_of_those_withheld() {
-        let throttle = Throttle::new();
-        assert_eq!(throttle.turn_at(0), Some(0));
-        assert_eq!(throttle.turn_at(0), None);
-        assert_eq!(throttle.turn_at(0), None);
-        assert_eq!(throttle.turn_at(5), Some(2));
-        assert_eq!(throttle.turn_at(5), None);
-        assert_eq!(throttle.turn_at(6), Some(1));
+    fn the_first_lines_of_a_second_are_written_and_tell_of_those_withheld() {
+        let throttle = Throttle::new(2);
+        let turns: Vec<_> = [0, 0, 0, 0, 5, 5, 5, 6].iter().map(|second| throttle.turn_in(*second)).collect();
+        assert_eq!(turns, [Some(0), Some(0), None, None, Some(2), Some(0), None, Some(1)]);
     }
 }

@@ -83,7 +83,8 @@ fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     assert_eq!(
         String::from_utf8(answer.body).unwrap(),
         format!(
-            r#"{{"message":"Insurance claim ingested successfully","claim_id":"C-1","record_id":"{}","status":"committed"}}"#,
+            r#"{{"message":"Insurance claim ingested \
+             successfully","claim_id":"C-1","record_id":"{}","status":"committed"}}"#,
             id_text()
         )
     );
