@@ -35,18 +35,32 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::http::rig::{Setup, detail, header, status, within};
 
-    #[test]
-    fn a_full_gateway_refuses_at_once_and_takes_the_next_when_one_leaves() {
-        let admission = Admission::new(1);
-        let permit = admission.try_enter().unwrap();
+    const GATE: &str = "POST /gate HTTP/1.1\r\nconnection: close\r\ncontent-length: 1\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_full_gateway_refuses_at_once_and_takes_the_next_when_one_leaves() {
+        let mut rig = Setup { in_flight_max: 1, ..Setup::default() }.start().await;
+        let mut slow = rig.connect().await;
+        slow.send(GATE).await; // a slow sender takes no place
+        let mut busy = rig.connect().await;
+        busy.send(format!("{GATE}a")).await;
+        within(rig.arrived.recv()).await.unwrap();
+        let refused = rig.exchange(format!("{GATE}a")).await;
         assert_eq!(
-            admission.try_enter().unwrap_err().to_string(),
-            "the gateway is judging and delivering 1 requests (http.in_flight_max) and takes no more at \
-             present"
+            (status(&refused), detail(&refused).as_str()),
+            (
+                503,
+                "the gateway is judging and delivering 1 requests (http.in_flight_max) and takes no more \
+                 at present"
+            )
         );
-        drop(permit);
-        assert!(admission.try_enter().is_ok());
+        let seconds: u16 = header(&refused, "retry-after").unwrap().parse().unwrap();
+        assert!((1..=3).contains(&seconds));
+        rig.open.add_permits(2);
+        assert_eq!(status(&busy.rest().await), 200);
+        slow.send("a").await;
+        assert_eq!(status(&slow.rest().await), 200);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::accept::Door;
 use super::activity::Ticket;
+use super::admission::Admission;
 use super::answer::{self, Answer, Asked};
 use super::body::{self, Bodies};
 use super::connection::{Answered, Limits, Protocol};
@@ -29,6 +30,7 @@ pub struct Setup {
     pub limits: Limits,
     pub bodies: body::Limits,
     pub connections_max: usize,
+    pub in_flight_max: usize,
 }
 
 impl Default for Setup {
@@ -42,16 +44,15 @@ impl Default for Setup {
                 budget_bytes: 64 << 20,
             },
             connections_max: 100,
+            in_flight_max: 100,
         }
     }
 }
 
-/// What the service does before it answers.
-#[derive(Clone)]
-pub struct Gate {
-    /// A message for each request that has come to the gate.
-    pub arrived: mpsc::Sender<()>,
-    pub open: Arc<Semaphore>,
+/// Where requests to `/gate` wait before they are answered.
+struct Gate {
+    arrived: mpsc::Sender<()>,
+    open: Arc<Semaphore>,
 }
 
 pub struct Rig {
@@ -79,11 +80,14 @@ impl Setup {
         let open = Arc::new(Semaphore::new(0));
         let gate = Gate { arrived: arrived_sender, open: open.clone() };
         let protocol = Arc::new(Protocol::new(&self.limits));
-        let bodies = Arc::new(Bodies::new(self.bodies));
+        let service = Arc::new(Service {
+            bodies: Bodies::new(self.bodies),
+            admission: Admission::new(self.in_flight_max),
+            gate,
+        });
         let connections_max = self.connections_max;
         let served = tokio::spawn(async move {
-            let serve =
-                |stream| serve(protocol.clone(), bodies.clone(), gate.clone(), lifecycle.clone(), stream);
+            let serve = |stream| serve(protocol.clone(), service.clone(), lifecycle.clone(), stream);
             Door::new(connections_max, serve, |reason| shed_sender.try_send(reason).unwrap())
                 .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
                 .await;
@@ -168,39 +172,38 @@ pub fn seen(body: &[u8]) -> String {
     format!("{} bytes, {:08x}", body.len(), crc32c::crc32c(body))
 }
 
-async fn serve(
-    protocol: Arc<Protocol>,
-    bodies: Arc<Bodies>,
-    gate: Gate,
-    lifecycle: Lifecycle,
-    stream: TcpStream,
-) {
-    let answer = |request, ticket| answer(bodies.clone(), gate.clone(), request, ticket);
+async fn serve(protocol: Arc<Protocol>, service: Arc<Service>, lifecycle: Lifecycle, stream: TcpStream) {
+    let answer = |request, ticket| service.clone().answer(request, ticket);
     protocol.serve(stream, &lifecycle, answer).await;
 }
 
-async fn answer(bodies: Arc<Bodies>, gate: Gate, request: Request<Incoming>, ticket: Ticket) -> Answered {
-    let asked = Asked::of(&request);
-    let answer = match read(&bodies, &gate, request, &ticket).await {
-        Ok(text) => Answer::text(StatusCode::OK, "text/plain", text),
-        Err(error) => answer::refusal(&error, &asked),
-    };
-    answer.into_response(&asked)
+struct Service {
+    bodies: Bodies,
+    admission: Admission,
+    gate: Gate,
 }
 
-async fn read(
-    bodies: &Bodies,
-    gate: &Gate,
-    request: Request<Incoming>,
-    ticket: &Ticket,
-) -> Result<String, IngestError> {
-    let (head, body) = request.into_parts();
-    check_address(&head, ticket)?;
-    let body = bodies.read(&head.headers, body).await?;
-    ticket.body_ended();
-    if head.uri.path() == "/gate" {
-        gate.arrived.send(()).await.unwrap();
-        gate.open.acquire().await.unwrap().forget();
+impl Service {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, ticket: Ticket) -> Answered {
+        let asked = Asked::of(&request);
+        let answer = match self.read(request, &ticket).await {
+            Ok(text) => Answer::text(StatusCode::OK, "text/plain", text),
+            Err(error) => answer::refusal(&error, &asked),
+        };
+        answer.into_response(&asked)
     }
-    Ok(seen(&body.bytes))
+
+    /// In the order of `ingest`.
+    async fn read(&self, request: Request<Incoming>, ticket: &Ticket) -> Result<String, IngestError> {
+        let (head, body) = request.into_parts();
+        check_address(&head, ticket)?;
+        let body = self.bodies.read(&head.headers, body).await?;
+        ticket.body_ended();
+        let _permit = self.admission.try_enter()?;
+        if head.uri.path() == "/gate" {
+            self.gate.arrived.send(()).await.unwrap();
+            self.gate.open.acquire().await.unwrap().forget();
+        }
+        Ok(seen(&body.bytes))
+    }
 }
