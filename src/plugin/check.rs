@@ -26,6 +26,8 @@ const HEADER_VALUE_BYTES_MAX: usize = 16 << 10;
 const PARTS_MAX: usize = 10_000;
 /// The reason of a discarded record, for the operator.
 const REASON_BYTES_MAX: usize = 2 << 10;
+/// The end of the year 9999 in milliseconds since 1970, and as far before: beyond it is no date.
+const TIMESTAMP_MS_MAX: u64 = 253_402_300_799_999;
 /// An attribute's text value becomes a label of a time series.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 
@@ -84,6 +86,9 @@ fn acceptance(accepted: &Acceptance, topics: usize) -> Result<(), String> {
     at_most("bytes in its id", accepted.id.as_ref().map_or(0, String::len), ID_BYTES_MAX)?;
     at_most("bytes in its key", accepted.key.as_ref().map_or(0, bytes::Bytes::len), KEY_BYTES_MAX)?;
     at_most("headers", accepted.headers.len(), HEADERS_MAX)?;
+    if let Some(timestamp) = accepted.timestamp_ms.filter(|at| at.unsigned_abs() > TIMESTAMP_MS_MAX) {
+        return Err(format!("the timestamp {timestamp}: it is no date of four digits"));
+    }
     for (name, value) in &accepted.headers {
         header_name(name)?;
         at_most("bytes in a header", value.len(), HEADER_VALUE_BYTES_MAX)?;

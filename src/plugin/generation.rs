@@ -9,7 +9,7 @@ use crate::telemetry::{Metrics, PluginMeters};
 use parking_lot::Mutex;
 use std::hash::RandomState;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 /// One loaded version of one plugin. Dropped when the last request that it judges ends.
@@ -76,5 +76,10 @@ impl Generation {
             hasher: RandomState::new(),
             born: Instant::now(),
         }
+    }
+
+    /// Measurements that pointed to nothing or had no number, since it was loaded.
+    pub fn measurements_dropped(&self) -> u64 {
+        self.counts.measurements_dropped.load(Ordering::Relaxed)
     }
 }

@@ -61,7 +61,7 @@ impl Generation {
         *self.counts.last_fault.lock() = Some(format!("{}: {}", fault.kind.as_str(), fault.detail));
     }
 
-    pub(super) fn is_slow(&self) -> bool {
+    pub(in crate::plugin) fn is_slow(&self) -> bool {
         let until = self.counts.slow_until_ms.load(Ordering::Relaxed);
         until != 0 && until > self.age_ms()
     }
