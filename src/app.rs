@@ -8,6 +8,7 @@ use crate::shutdown::{self, Lifecycle, Phase, Shutdown};
 use crate::sink::{self, Sink};
 use crate::telemetry::Metrics;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +18,7 @@ pub struct App {
     pub data_address: SocketAddr,
     pub admin_address: SocketAddr,
     pub plugins: Plugins,
+    records: PathBuf,
     sink: Sink,
     shutdown: Arc<Shutdown>,
     lifecycle: Lifecycle,
@@ -34,6 +36,17 @@ pub enum StartError {
     Plugins(#[from] plugin::StartError),
     #[error("the {port} port {address} cannot be listened on: {reason}; stop what uses it, or choose another by {remedy}")]
     Bind { port: &'static str, address: SocketAddr, reason: std::io::Error, remedy: &'static str },
+}
+
+/// What people want to know of a gateway that has started.
+#[derive(Debug, Clone)]
+pub struct BannerFacts {
+    /// As bound: port 0 has become a real one.
+    pub data: SocketAddr,
+    pub admin: SocketAddr,
+    pub plugins: plugin::Status,
+    /// Where the records are.
+    pub records: PathBuf,
 }
 
 impl App {
@@ -66,18 +79,28 @@ impl App {
     ) -> App {
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
-        let gateway = Gateway::new(config.http, plugins.clone(), pipeline, metrics.clone());
-        let admin = Admin::new(config.admin, plugins.clone(), sink.clone(), metrics, lifecycle.clone());
+        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics));
+        let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
         App {
             data_address: data_listener.1,
             admin_address: admin_listener.1,
             plugins,
+            records: config.sink.directory.join("log"),
             sink,
             timing: config.shutdown,
-            data: tokio::spawn(http::serve_data(data_listener.0, Arc::new(gateway), lifecycle.clone())),
-            admin: tokio::spawn(http::serve_admin(admin_listener.0, Arc::new(admin), lifecycle.clone())),
+            data: tokio::spawn(http::serve_data(data_listener.0, gateway, lifecycle.clone())),
+            admin: tokio::spawn(http::serve_admin(admin_listener.0, admin, lifecycle.clone())),
             lifecycle,
             shutdown: Arc::new(shutdown),
+        }
+    }
+
+    pub fn banner_facts(&self) -> BannerFacts {
+        BannerFacts {
+            data: self.data_address,
+            admin: self.admin_address,
+            plugins: self.plugins.status(),
+            records: self.records.clone(),
         }
     }
 

@@ -79,7 +79,8 @@ fn check(root: &Path) -> Result<()> {
 }
 
 fn rebuilt_difference(root: &Path, toolchain: &Toolchain, artefact: &Artefact) -> Result<Option<String>> {
-    let committed = fs::read(root.join(artefact.file)).with_context(|| format!("cannot read {}", artefact.file))?;
+    let committed =
+        fs::read(root.join(artefact.file)).with_context(|| format!("cannot read {}", artefact.file))?;
     let same = toolchain.component(artefact)? == committed;
     Ok((!same).then(|| format!("{}: built again, it has other bytes", artefact.file)))
 }

@@ -75,8 +75,13 @@ mod tests {
     use crate::digest;
     use crate::plan::{Artefact, SHARED};
 
-    const ARTEFACT: Artefact =
-        Artefact { file: "plugins/one.wasm", sources: "plugins/one", package: "one", features: "", profile: "release" };
+    const ARTEFACT: Artefact = Artefact {
+        file: "plugins/one.wasm",
+        sources: "plugins/one",
+        package: "one",
+        features: "",
+        profile: "release",
+    };
 
     fn write(root: &Path, file: &str, content: &str) {
         let path = root.join(file);
@@ -86,7 +91,11 @@ mod tests {
 
     fn recorded(root: &Path) -> Record {
         for shared in SHARED {
-            let file = if Path::new(shared).extension().is_some() { shared.to_string() } else { format!("{shared}/file") };
+            let file = if Path::new(shared).extension().is_some() {
+                shared.to_string()
+            } else {
+                format!("{shared}/file")
+            };
             write(root, &file, "content");
         }
         write(root, "plugins/one/src/lib.rs", "fn one() {}");
@@ -110,7 +119,8 @@ mod tests {
     fn a_changed_source_a_changed_component_and_an_unknown_one_are_told_apart() {
         let root = tempfile::tempdir().expect("a directory");
         let record = recorded(root.path());
-        let told = |record: &Record| record.differences(root.path(), &[ARTEFACT]).expect("comparable").join("\n");
+        let told =
+            |record: &Record| record.differences(root.path(), &[ARTEFACT]).expect("comparable").join("\n");
         write(root.path(), "wit/file", "changed");
         assert_eq!(told(&record), "plugins/one.wasm: its sources have changed since it was built");
         write(root.path(), "wit/file", "content");

@@ -100,6 +100,11 @@ fn cargo_home() -> Result<PathBuf> {
 
 fn rustc(arguments: &[&str]) -> Result<String> {
     let output = Command::new("rustc").args(arguments).output().context("cannot run rustc")?;
-    ensure!(output.status.success(), "rustc {} says: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "rustc {} says: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -13,7 +13,8 @@ pub fn signals(transaction: &FinancialTransaction<'_>) -> impl Iterator<Item = &
     let large = amount >= LARGE_AMOUNT.get();
     let just_below = (threshold * JUST_BELOW..threshold).contains(&amount);
     let category = transaction.category.as_deref();
-    let high_risk = category.is_some_and(|category| HIGH_RISK_CATEGORIES.with(|risky| risky.contains(category)));
+    let high_risk =
+        category.is_some_and(|category| HIGH_RISK_CATEGORIES.with(|risky| risky.contains(category)));
     let signal = |given: bool, name| given.then_some(name);
     [
         signal(large, "large_amount"),

@@ -66,15 +66,22 @@ fn each_sign_of_fraud_is_counted_and_stops_nothing() {
 
 #[test]
 fn an_operator_may_move_the_limits() {
-    let route =
-        route().settings(&[("large_amount", "50"), ("reporting_threshold", "20"), ("high_risk_categories", "wine")]);
+    let route = route().settings(&[
+        ("large_amount", "50"),
+        ("reporting_threshold", "20"),
+        ("high_risk_categories", "wine"),
+    ]);
     assert_eq!(signals(&route.judge(&purchase("60", "\"gambling\""))), ["large_amount"]);
-    assert_eq!(signals(&route.judge(&purchase("19", "\"wine\""))), ["just_below_reporting", "high_risk_category"]);
+    assert_eq!(
+        signals(&route.judge(&purchase("19", "\"wine\""))),
+        ["just_below_reporting", "high_risk_category"]
+    );
 }
 
 #[test]
 fn a_limit_that_is_no_number_refuses_the_plugin() {
-    let refused = test::under(&[("large_amount", "a lot")], || PLUGIN.describe()).expect_err("it is no number");
+    let refused =
+        test::under(&[("large_amount", "a lot")], || PLUGIN.describe()).expect_err("it is no number");
     assert_eq!(
         refused,
         "the setting large_amount cannot be read: a lot: invalid float literal; The least amount that is a fraud \
@@ -102,7 +109,9 @@ fn of_a_field_given_twice_the_last_one_counts() {
 
 #[test]
 fn what_is_no_object_or_no_json_is_told_as_a_whole() {
-    for (text, code) in [("[]", "model_type"), ("3", "model_type"), ("", "json_invalid"), ("{} {}", "json_invalid")] {
+    for (text, code) in
+        [("[]", "model_type"), ("3", "model_type"), ("", "json_invalid"), ("{} {}", "json_invalid")]
+    {
         assert_eq!(route().judge(text).faults(), [("", code)], "{text}");
     }
     let broken_late = purchase("-5", "null").replace("}", ",}");

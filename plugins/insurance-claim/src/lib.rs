@@ -41,10 +41,13 @@ static AMOUNT: Meter<2> = histogram(
 .unit("{currency}")
 .description("Amounts of accepted claims");
 
-static DELAY: Meter<2> =
-    histogram("insurance.claim.delay", &[1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 180.0, 365.0], ["claim.type", "claim.status"])
-        .unit("d")
-        .description("Days from the incident to the claim");
+static DELAY: Meter<2> = histogram(
+    "insurance.claim.delay",
+    &[1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 180.0, 365.0],
+    ["claim.type", "claim.status"],
+)
+.unit("d")
+.description("Days from the incident to the claim");
 
 static SIGNALS: Meter<1> = counter("insurance.fraud.signals", ["fraud.signal"])
     .unit("{signal}")
@@ -54,7 +57,8 @@ static LARGE_AMOUNT: Setting<f64> =
     setting("large_amount", "The least amount that is a fraud signal").default("50000");
 
 static LATE_AFTER_DAYS: Setting<f64> =
-    setting("late_after_days", "How many days after its incident a claim becomes a fraud signal").default("180");
+    setting("late_after_days", "How many days after its incident a claim becomes a fraud signal")
+        .default("180");
 
 impl Route for InsuranceClaim<'_> {
     const PATH: &'static str = "/ingest-insurance-claim/";

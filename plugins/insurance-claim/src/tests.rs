@@ -76,7 +76,8 @@ fn an_operator_may_move_the_limits() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let judged = route().judge(r#"{"timestamp": "2026-03-14T25:00:00", "claim_amount": "none", "claim_type": 7}"#);
+    let judged =
+        route().judge(r#"{"timestamp": "2026-03-14T25:00:00", "claim_amount": "none", "claim_type": 7}"#);
     let mut faults = judged.faults();
     faults.sort_unstable();
     let expected = [

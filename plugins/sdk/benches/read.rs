@@ -68,8 +68,11 @@ impl Route for Transaction<'_> {
     const TOPICS: &'static [&'static str] = &["bench"];
 
     fn judge(&self, out: &mut Out<'_>) -> Result<(), Violations> {
-        out.measure(&INGESTED, 1.0, [&self.transaction_type, &self.currency])
-            .measure(&AMOUNT, self.amount, [&self.transaction_type, &self.currency]);
+        out.measure(&INGESTED, 1.0, [&self.transaction_type, &self.currency]).measure(
+            &AMOUNT,
+            self.amount,
+            [&self.transaction_type, &self.currency],
+        );
         Ok(())
     }
 }

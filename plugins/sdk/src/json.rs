@@ -18,6 +18,10 @@ use crate::{At, Field, Schema, Violation, Violations};
 /// bounds the stack of whatever reads it.
 const DEPTH_MAX: usize = 200;
 
+/// So many violations are told of a record, and that there are more: nobody reads a thousand, and a list of a million wrong
+/// elements must not become an answer of a hundred megabytes.
+const VIOLATIONS_MAX: usize = 100;
+
 /// Why a value could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -57,6 +61,8 @@ pub struct Reader<'a> {
     /// What is wrong with the text, once [`Stop::Syntax`] has been returned.
     broken: &'static str,
     violations: Vec<Violation>,
+    /// There were more violations than are told.
+    more: bool,
 }
 
 /// Any JSON value, as it stands in the record.
@@ -89,7 +95,7 @@ pub fn read<'a, T: Field<'a>>(text: &'a str) -> Result<T, Violations> {
         value => match (reader.end(), value) {
             (Err(_), _) => Err(reader.invalid()),
             (Ok(()), Ok(value)) => Ok(value),
-            (Ok(()), Err(_)) => Err(Violations(reader.violations)),
+            (Ok(()), Err(_)) => Err(reader.noted()),
         },
     }
 }
@@ -97,7 +103,7 @@ pub fn read<'a, T: Field<'a>>(text: &'a str) -> Result<T, Violations> {
 impl<'a> Reader<'a> {
     /// At the start of `text`.
     pub fn new(text: &'a str) -> Self {
-        Self { text, position: 0, depth: 0, broken: "", violations: Vec::new() }
+        Self { text, position: 0, depth: 0, broken: "", violations: Vec::new(), more: false }
     }
 
     /// Reads a scalar, or reads past a container, of which it is only told which.
@@ -219,7 +225,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_member(&mut self, first: &mut bool) -> Result<bool, Stop> {
         let next = self.blank();
         if *first {
@@ -242,7 +248,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads past a key and its colon if it is this one, plainly written; a name has nothing to be escaped.
-    #[inline]
+    #[inline(always)]
     fn passes_key(&mut self, name: &str) -> bool {
         self.blank();
         let rest = &self.text.as_bytes()[self.position..];
@@ -290,8 +296,22 @@ impl<'a> Reader<'a> {
     /// Notes what is wrong with the value just read.
     #[cold]
     pub fn note(&mut self, violation: Violation) -> Stop {
-        self.violations.push(violation);
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(violation);
+        } else {
+            self.more = true;
+        }
         Stop::Faulty
+    }
+
+    #[cold]
+    fn noted(mut self) -> Violations {
+        if self.more {
+            let message = format!("has more than the {VIOLATIONS_MAX} faults that are told");
+            let violation = Violation::new("", "too_many_violations", message);
+            self.violations.push(violation.with("max", VIOLATIONS_MAX));
+        }
+        Violations(self.violations)
     }
 
     /// Notes that the value just read could not be taken for what it should be.
@@ -339,8 +359,27 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads past white space; what comes next, or 0, which may not stand there, at the end.
-    #[inline]
+    ///
+    /// Mostly there is none, or a single space, and then there is no loop: where the engine can interrupt a
+    /// guest, each turn of a loop costs.
+    #[inline(always)]
     fn blank(&mut self) -> u8 {
+        let byte = self.byte();
+        if byte > b' ' {
+            return byte;
+        }
+        if byte == b' ' {
+            self.position += 1;
+            let byte = self.byte();
+            if byte > b' ' {
+                return byte;
+            }
+        }
+        self.blanks()
+    }
+
+    #[inline(never)]
+    fn blanks(&mut self) -> u8 {
         loop {
             match self.byte() {
                 b' ' | b'\t' | b'\n' | b'\r' => self.position += 1,
@@ -349,7 +388,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&self) -> u8 {
         self.text.as_bytes().get(self.position).copied().unwrap_or(0)
     }
@@ -391,4 +430,3 @@ impl<'a> Reader<'a> {
         Violation::new("", "json_invalid", message).with("byte", at).into()
     }
 }
-

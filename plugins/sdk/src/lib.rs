@@ -45,22 +45,22 @@
 #[allow(unsafe_code)]
 mod arena;
 mod at;
-#[doc(hidden)]
-pub mod guest;
 mod example;
 mod field;
+#[doc(hidden)]
+pub mod guest;
 mod host;
 pub mod json;
-mod ledger;
 pub mod lax;
+mod ledger;
 pub mod log;
 mod meter;
 mod out;
 mod plugin;
 mod route;
-mod same;
 #[doc(hidden)]
 pub mod rule;
+mod same;
 mod schema;
 mod setting;
 #[cfg(not(target_arch = "wasm32"))]
@@ -86,7 +86,10 @@ pub use bindings::sluicegate::plugin::types as contract;
 pub use at::At;
 pub use example::Example;
 pub use field::{Field, Slot};
-pub use meter::{Attribute, AttributeRef, Counted, Instrument, Meter, counter, exponential_histogram, gauge, histogram, up_down_counter};
+pub use meter::{
+    Attribute, AttributeRef, Counted, Instrument, Meter, counter, exponential_histogram, gauge, histogram,
+    up_down_counter,
+};
 pub use out::{Acceptance, Id, Key, Out};
 pub use plugin::{Entry, Plugin};
 pub use route::{Body, Input, Record, Route};
@@ -101,7 +104,7 @@ pub mod prelude {
 
     pub use crate::lax::{Date, DateTime};
     pub use crate::{
-        Acceptance, Body, Counted, Example, Input, Meter, Out, Record, Route, Setting, Violation, Violations, counter,
-        exponential_histogram, gauge, histogram, plugin, setting, up_down_counter,
+        Acceptance, Body, Counted, Example, Input, Meter, Out, Record, Route, Setting, Violation, Violations,
+        counter, exponential_histogram, gauge, histogram, plugin, setting, up_down_counter,
     };
 }

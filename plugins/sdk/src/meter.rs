@@ -50,7 +50,10 @@ pub const fn histogram<const N: usize>(
 }
 
 /// A histogram whose buckets adapt themselves.
-pub const fn exponential_histogram<const N: usize>(name: &'static str, attributes: [&'static str; N]) -> Meter<N> {
+pub const fn exponential_histogram<const N: usize>(
+    name: &'static str,
+    attributes: [&'static str; N],
+) -> Meter<N> {
     meter(name, Kind::ExponentialHistogram, attributes)
 }
 

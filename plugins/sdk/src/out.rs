@@ -30,13 +30,23 @@ impl<'c> Out<'c> {
         item: u32,
         ledger: &'c mut Ledger,
     ) -> Self {
-        Self { plugin, request, attributes, item, ledger, acceptance: Acceptance::new(), decision: Decision::Accept }
+        Self {
+            plugin,
+            request,
+            attributes,
+            item,
+            ledger,
+            acceptance: Acceptance::new(),
+            decision: Decision::Accept,
+        }
     }
 
     pub(crate) fn into_verdict(self) -> contract::Verdict {
         match self.decision {
             Decision::Accept => contract::Verdict::Accept(self.acceptance.0),
-            Decision::Split(parts) => contract::Verdict::Split(parts.into_iter().map(|part| part.0).collect()),
+            Decision::Split(parts) => {
+                contract::Verdict::Split(parts.into_iter().map(|part| part.0).collect())
+            }
             Decision::Discard(why) => contract::Verdict::Discard(why),
             Decision::Fail(why) => contract::Verdict::Fail(why),
         }
@@ -76,8 +86,12 @@ impl<'c> Out<'c> {
         attributes: [&dyn Attribute; N],
     ) -> &mut Self {
         match meter.index(self.plugin.meters) {
-            Some(index) => self.ledger.add(self.item, index, value, &attributes.map(|value| value.attribute())),
-            None => self.decision = Decision::Fail(format!("the meter {} is not listed in plugin!", meter.name())),
+            Some(index) => {
+                self.ledger.add(self.item, index, value, &attributes.map(|value| value.attribute()))
+            }
+            None => {
+                self.decision = Decision::Fail(format!("the meter {} is not listed in plugin!", meter.name()))
+            }
         }
         self
     }
@@ -273,7 +287,10 @@ macro_rules! named {
 }
 
 /// What may be a record's own identifier.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be an identifier", note = "texts and whole numbers can")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an identifier",
+    note = "texts and whole numbers can"
+)]
 pub trait Id {
     /// The identifier, if there is one.
     fn to_id(&self) -> Option<String>;
@@ -287,7 +304,10 @@ named!(Id, to_id -> String {
 });
 
 /// What may be a Kafka key.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be a key", note = "texts, bytes and whole numbers can")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    note = "texts, bytes and whole numbers can"
+)]
 pub trait Key {
     /// The key, if there is one.
     fn to_key(&self) -> Option<Vec<u8>>;

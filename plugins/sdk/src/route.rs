@@ -92,8 +92,9 @@ impl<'a> Body<'a> {
     pub fn text(self) -> Result<&'a str, Violations> {
         match self {
             Body::Text(text) => Ok(text),
-            Body::Bytes(bytes) => std::str::from_utf8(bytes)
-                .map_err(|wrong| Violation::new("", "string_unicode", format!("is not UTF-8: {wrong}")).into()),
+            Body::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|wrong| {
+                Violation::new("", "string_unicode", format!("is not UTF-8: {wrong}")).into()
+            }),
         }
     }
 

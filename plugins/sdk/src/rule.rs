@@ -31,13 +31,15 @@ impl Broken {
     }
 
     #[cold]
-    pub(crate) fn violation(self: Box<Self>, at: &At<'_>) -> Violation {
+    pub(crate) fn violation(self, at: &At<'_>) -> Violation {
         Violation::new(at.pointer(), self.code, self.message).with(self.name, self.limit)
     }
 }
 
 /// A number with limits.
-#[diagnostic::on_unimplemented(message = "`above`, `min`, `below` and `max` are for numbers, and this is `{Self}`")]
+#[diagnostic::on_unimplemented(
+    message = "`above`, `min`, `below` and `max` are for numbers, and this is `{Self}`"
+)]
 pub trait Number {
     /// What the limits are written as.
     type Limit: PartialOrd + Display;
@@ -71,12 +73,12 @@ impl<T: Number> Number for Option<T> {
 }
 
 macro_rules! limit {
-    ($($(#[$doc:meta])* $name:ident, $holds:tt, $code:literal, $says:literal, $parameter:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $breaks:tt, $code:literal, $says:literal, $parameter:literal;)*) => {$(
         $(#[$doc])*
         #[inline]
         pub fn $name<T: Number>(value: &T, limit: T::Limit) -> Check {
             match value.number() {
-                Some(number) if !(number $holds limit) => {
+                Some(number) if number $breaks limit => {
                     Err(Broken::new($code, format!(concat!($says, " {}"), limit), $parameter, &limit))
                 }
                 _ => Ok(()),
@@ -87,17 +89,19 @@ macro_rules! limit {
 
 limit! {
     /// More than the limit.
-    above, >, "greater_than", "must be greater than", "above";
+    above, <=, "greater_than", "must be greater than", "above";
     /// No less than the limit.
-    min, >=, "greater_than_equal", "must be at least", "min";
+    min, <, "greater_than_equal", "must be at least", "min";
     /// Less than the limit.
-    below, <, "less_than", "must be less than", "below";
+    below, >=, "less_than", "must be less than", "below";
     /// No more than the limit.
-    max, <=, "less_than_equal", "must be at most", "max";
+    max, >, "less_than_equal", "must be at most", "max";
 }
 
 /// A value that has a length: of a text the number of its characters, of a list that of its elements.
-#[diagnostic::on_unimplemented(message = "`min_len` and `max_len` are for texts and lists, and this is `{Self}`")]
+#[diagnostic::on_unimplemented(
+    message = "`min_len` and `max_len` are for texts and lists, and this is `{Self}`"
+)]
 pub trait Length {
     /// The codes for too little and too much.
     const CODES: (&'static str, &'static str);
@@ -229,9 +233,7 @@ impl<T: Text> Text for Option<T> {
 #[inline]
 pub fn one_of<T: Text>(value: &T, choices: &[&str]) -> Check {
     match value.text() {
-        Some(text) if !choices.contains(&text) => {
-            Err(Broken::choice("literal_error", choices))
-        }
+        Some(text) if !choices.contains(&text) => Err(Broken::choice("literal_error", choices)),
         _ => Ok(()),
     }
 }

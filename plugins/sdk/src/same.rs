@@ -5,22 +5,28 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    let (words, rest) = one.as_chunks::<8>();
-    let (other_words, other_rest) = other.as_chunks::<8>();
-    let equal = |(one, other): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*one) == u64::from_le_bytes(*other);
-    if !words.iter().zip(other_words).all(equal) {
-        return false;
+    match one.len() {
+        0..4 => one.iter().zip(other).all(|(one, other)| one == other),
+        4..8 => ends::<4>(one) == ends::<4>(other),
+        8..=16 => ends::<8>(one) == ends::<8>(other),
+        _ => {
+            let (words, _) = one.as_chunks::<8>();
+            let (other_words, _) = other.as_chunks::<8>();
+            words.iter().zip(other_words).all(|(one, other)| word(one) == word(other))
+                && ends::<8>(one) == ends::<8>(other)
+        }
     }
-    if let (Some(one), Some(other)) = (one.last_chunk(), other.last_chunk()) {
-        return equal((one, other));
-    }
-    if let (Some(one_end), Some(other_end)) = (rest.last_chunk(), other_rest.last_chunk())
-        && let (Some(one), Some(other)) = (rest.first_chunk(), other_rest.first_chunk())
-    {
-        let equal = |one: &[u8; 4], other: &[u8; 4]| u32::from_le_bytes(*one) == u32::from_le_bytes(*other);
-        return equal(one, other) && equal(one_end, other_end);
-    }
-    rest.iter().zip(other_rest).all(|(one, other)| one == other)
+}
+
+/// The first and the last `N` bytes, which may overlap.
+#[inline]
+fn ends<const N: usize>(bytes: &[u8]) -> Option<(u64, u64)> {
+    Some((word::<N>(bytes.first_chunk()?), word::<N>(bytes.last_chunk()?)))
+}
+
+#[inline]
+fn word<const N: usize>(bytes: &[u8; N]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

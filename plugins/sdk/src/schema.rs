@@ -94,7 +94,8 @@ pub enum Limit {
 /// The schema of an object: for each property its name, whether it must be there, and its schema.
 #[doc(hidden)]
 pub fn of_object(description: &str, properties: Vec<(&'static str, bool, Schema)>) -> Schema {
-    let required: Vec<_> = properties.iter().filter(|(_, required, _)| *required).map(|(name, _, _)| *name).collect();
+    let required: Vec<_> =
+        properties.iter().filter(|(_, required, _)| *required).map(|(name, _, _)| *name).collect();
     let schema = Schema::of_type("object")
         .with("properties", object(properties.iter().map(|(name, _, schema)| (*name, schema.to_json()))))
         .with("required", array(&required));

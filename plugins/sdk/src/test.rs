@@ -21,7 +21,9 @@ pub(crate) mod host {
     }
 
     pub(crate) fn setting(key: &str) -> Option<String> {
-        SETTINGS.with_borrow(|settings| settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()))
+        SETTINGS.with_borrow(|settings| {
+            settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+        })
     }
 
     pub(crate) fn log(level: Level, message: &str) {
@@ -183,7 +185,10 @@ impl Bench {
 
     /// Some records of text, to be judged together.
     pub fn batch(&self, texts: &[&str]) -> Batch {
-        let item = |text: &&str| Item { body: contract::Body::Text((*text).to_owned()), attributes: self.attributes.clone() };
+        let item = |text: &&str| Item {
+            body: contract::Body::Text((*text).to_owned()),
+            attributes: self.attributes.clone(),
+        };
         Batch {
             plugin: self.plugin,
             request: self.request.clone(),
@@ -200,7 +205,8 @@ impl Bench {
             let instrument = &plugin.meters[measurement.instrument as usize];
             let none = Vec::new();
             let set = judgement.attribute_sets.get(measurement.attribute_set as usize).unwrap_or(&none);
-            let attributes = instrument.attributes().iter().zip(set).map(|(&key, value)| (key, value.clone()));
+            let attributes =
+                instrument.attributes().iter().zip(set).map(|(&key, value)| (key, value.clone()));
             Measured { name: instrument.name(), value: measurement.value, attributes: attributes.collect() }
         });
         Judged { measurements: measured.collect(), verdict }
@@ -280,7 +286,10 @@ impl Judged {
 
     /// Where and what is wrong with it, in order.
     pub fn faults(&self) -> Vec<(&str, &str)> {
-        self.violations().iter().map(|violation| (violation.pointer.as_str(), violation.code.as_str())).collect()
+        self.violations()
+            .iter()
+            .map(|violation| (violation.pointer.as_str(), violation.code.as_str()))
+            .collect()
     }
 
     /// Its identifier, if it was accepted and has one.
@@ -295,7 +304,11 @@ impl Judged {
 
     /// What an instrument was fed, in order.
     pub fn measured(&self, name: &str) -> Vec<f64> {
-        self.measurements.iter().filter(|measured| measured.name == name).map(|measured| measured.value).collect()
+        self.measurements
+            .iter()
+            .filter(|measured| measured.name == name)
+            .map(|measured| measured.value)
+            .collect()
     }
 
     fn meets(&self, expected: &Expectation) -> bool {

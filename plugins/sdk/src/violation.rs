@@ -20,7 +20,12 @@ impl Violation {
     #[cold]
     pub(crate) fn of_miss(at: &At<'_>, miss: Miss) -> Self {
         let parameters = miss.parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { pointer: at.pointer(), code: miss.code.to_owned(), message: Cow::into_owned(miss.message), parameters }
+        Self {
+            pointer: at.pointer(),
+            code: miss.code.to_owned(),
+            message: Cow::into_owned(miss.message),
+            parameters,
+        }
     }
 }
 

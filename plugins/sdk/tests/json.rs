@@ -80,15 +80,61 @@ impl Dice {
 }
 
 const SCALARS: &[&str] = &[
-    "null", "true", "false", "0", "-0", "1", "-1.5", "1e5", "1E+5", "2.5e-300", "1e400", "12345678901234567890123",
-    "\"\"", "\"plain\"", "\"a rather long text without any escape in it\"", "\"eight___\"", "\"é𝄞漢字漢字漢字\"",
-    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u0041\\u00e9\\ud834\\udd1e\"", "\"before the escape \\n and after it\"",
+    "null",
+    "true",
+    "false",
+    "0",
+    "-0",
+    "1",
+    "-1.5",
+    "1e5",
+    "1E+5",
+    "2.5e-300",
+    "1e400",
+    "12345678901234567890123",
+    "\"\"",
+    "\"plain\"",
+    "\"a rather long text without any escape in it\"",
+    "\"eight___\"",
+    "\"é𝄞漢字漢字漢字\"",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+    "\"\\u0041\\u00e9\\ud834\\udd1e\"",
+    "\"before the escape \\n and after it\"",
 ];
 const BLANKS: &[&str] = &["", "", "", " ", "\n", "\t \r\n"];
 const WRONG: &[&str] = &[
-    "nul", "tru", "NaN", "Infinity", "-", "01", "1.", ".5", "1e", "1e+", "+1", "0x1", "\"open", "\"\\x\"", "\"\\u12\"",
-    "\"\\ud834\"", "\"\\udd1e\"", "\"\\ud834\\u0041\"", "\"\u{1}\"", "\"\t\"", "'single'", ",", ":", "{", "[", "]", "}",
-    "\u{feff}", "\u{a0}", "\u{c}", "/**/", "\0",
+    "nul",
+    "tru",
+    "NaN",
+    "Infinity",
+    "-",
+    "01",
+    "1.",
+    ".5",
+    "1e",
+    "1e+",
+    "+1",
+    "0x1",
+    "\"open",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\ud834\"",
+    "\"\\udd1e\"",
+    "\"\\ud834\\u0041\"",
+    "\"\u{1}\"",
+    "\"\t\"",
+    "'single'",
+    ",",
+    ":",
+    "{",
+    "[",
+    "]",
+    "}",
+    "\u{feff}",
+    "\u{a0}",
+    "\u{c}",
+    "/**/",
+    "\0",
 ];
 
 fn value(dice: &mut Dice, depth: usize, text: &mut String) {
@@ -189,13 +235,16 @@ fn two_hundred_containers_may_lie_within_each_other_and_empty_ones_do_not_count(
 #[test]
 fn an_integer_part_may_have_4300_characters() {
     let taken = |text: &str| json::read::<Skipped>(text).is_ok();
-    assert!(taken(&"1".repeat(4_300)) && !taken(&"1".repeat(4_301)) && !taken(&format!("-{}", "1".repeat(4_300))));
+    assert!(
+        taken(&"1".repeat(4_300)) && !taken(&"1".repeat(4_301)) && !taken(&format!("-{}", "1".repeat(4_300)))
+    );
     assert!(taken(&format!("0.{}", "1".repeat(10_000))));
 }
 
 #[test]
 fn what_is_not_json_is_told_with_its_reason_and_its_place() {
-    let message = |text: &str| json::read::<Any>(text).map(|_| ()).expect_err("is not JSON")[0].message.clone();
+    let message =
+        |text: &str| json::read::<Any>(text).map(|_| ()).expect_err("is not JSON")[0].message.clone();
     assert_eq!(message("{\"a\" 1}"), "is not JSON: `:` is wanted, at byte 5");
     assert_eq!(message("{\"a\": 1"), "is not JSON: the text ends early, at byte 7");
     assert_eq!(message("[1 2]"), "is not JSON: `,` or `]` is wanted, at byte 3");

@@ -98,7 +98,9 @@ fn each_rule_has_its_code_and_all_that_are_broken_are_told() {
         ("/express", "bool_type"),
     ];
     assert_eq!(told, pairs(&expected));
-    let told = faults(r#"{"number": 10000, "type": "retail", "lines": [{"pieces": 1}, {"pieces": 0}, {}, 3, null]}"#);
+    let told = faults(
+        r#"{"number": 10000, "type": "retail", "lines": [{"pieces": 1}, {"pieces": 0}, {}, 3, null]}"#,
+    );
     let expected = [
         ("/number", "less_than_equal"),
         ("/lines/1/pieces", "greater_than"),
@@ -111,7 +113,8 @@ fn each_rule_has_its_code_and_all_that_are_broken_are_told() {
 
 #[test]
 fn a_whole_number_that_does_not_fit_is_out_of_range() {
-    let order = |pieces: &str| format!(r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": {pieces}}}]}}"#);
+    let order =
+        |pieces: &str| format!(r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": {pieces}}}]}}"#);
     assert!(read(&order("65535")).is_ok());
     assert_eq!(faults(&order("65536")), pairs(&[("/lines/0/pieces", "less_than_equal")]));
     assert_eq!(faults(&order("-1")), pairs(&[("/lines/0/pieces", "greater_than_equal")]));
@@ -120,7 +123,9 @@ fn a_whole_number_that_does_not_fit_is_out_of_range() {
 #[test]
 fn of_a_name_given_twice_only_the_last_value_is_judged_however_deep() {
     let text = |labels: &str, lines: &str| {
-        format!(r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": "x"}}], "lines": {lines}, "labels": {labels}}}"#)
+        format!(
+            r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": "x"}}], "lines": {lines}, "labels": {labels}}}"#
+        )
     };
     assert!(read(&text(r#"{"a": 1, "a": "b"}"#, r#"[{"pieces": 0, "pieces": 1}]"#)).is_ok());
     assert_eq!(
@@ -131,15 +136,31 @@ fn of_a_name_given_twice_only_the_last_value_is_judged_however_deep() {
 
 #[test]
 fn a_text_cut_anywhere_is_not_json_and_nothing_else() {
-    let whole = r#"{"number": 0, "type": "gift", "lines": [{"pieces": "x"}], "labels": {"a": 1}, "extra": "\u00e9"}"#;
+    let whole =
+        r#"{"number": 0, "type": "gift", "lines": [{"pieces": "x"}], "labels": {"a": 1}, "extra": "\u00e9"}"#;
     for end in 0..whole.len() {
         assert_eq!(faults(&whole[..end]), pairs(&[("", "json_invalid")]), "{}", &whole[..end]);
     }
 }
 
 #[test]
+fn no_more_than_a_hundred_faults_are_told_and_that_there_are_more() {
+    let lines = |count: usize| vec!["0"; count].join(",");
+    let told =
+        |count: usize| faults(&format!(r#"{{"number": 1, "type": "retail", "lines": [{}]}}"#, lines(count)));
+    assert_eq!(told(100).len(), 100);
+    let more = told(100_000);
+    assert_eq!(more.len(), 101);
+    assert_eq!(more[100], (String::new(), "too_many_violations".to_owned()));
+    let replaced =
+        format!(r#"{{"lines": [{}], "lines": [{{"pieces": 1}}], "number": 1, "type": "gift"}}"#, lines(101));
+    assert_eq!(faults(&replaced), pairs(&[("/type", "literal_error"), ("", "too_many_violations")]));
+}
+
+#[test]
 fn the_schema_is_json_and_tells_types_rules_and_descriptions() {
-    let schema: Value = serde_json::from_str(&<Order<'_> as Field<'_>>::schema().to_json()).expect("the schema is JSON");
+    let schema: Value =
+        serde_json::from_str(&<Order<'_> as Field<'_>>::schema().to_json()).expect("the schema is JSON");
     let line = json!({"type": "object", "properties": {"pieces": {"type": "integer", "minimum": 0, "maximum": 65535, "exclusiveMinimum": 0}}, "required": ["pieces"]});
     let expected = json!({
         "type": "object",

@@ -15,7 +15,9 @@ pub fn write(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
         let Fields::Unit = variant.fields else {
             return Err(Error::new_spanned(&variant.fields, "a choice's variants have no fields"));
         };
-        let name = Options::parse(&variant.attrs)?.rename.map_or_else(|| snake_case(&variant.ident), |name| name.value());
+        let name = Options::parse(&variant.attrs)?
+            .rename
+            .map_or_else(|| snake_case(&variant.ident), |name| name.value());
         variants.push((&variant.ident, name));
     }
     let (idents, names): (Vec<_>, Vec<_>) = variants.into_iter().unzip();

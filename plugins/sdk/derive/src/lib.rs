@@ -19,7 +19,9 @@ pub fn record(input: TokenStream) -> TokenStream {
     let written = match &input.data {
         Data::Struct(data) => shape::Shape::parse(&input, data).map(|shape| write::write(&shape)),
         Data::Enum(data) => choice::write(&input, data),
-        Data::Union(_) => Err(Error::new_spanned(&input.ident, "a union cannot be a record: make it a struct")),
+        Data::Union(_) => {
+            Err(Error::new_spanned(&input.ident, "a union cannot be a record: make it a struct"))
+        }
     };
     written.unwrap_or_else(Error::into_compile_error).into()
 }

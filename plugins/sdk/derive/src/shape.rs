@@ -1,6 +1,8 @@
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::{DataStruct, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Lifetime, Result, Type};
+use syn::{
+    DataStruct, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Lifetime, Result, Type,
+};
 
 use crate::attribute::{Options, documentation};
 
@@ -52,7 +54,10 @@ impl<'i> Member<'i> {
             None => ident.to_string().trim_start_matches("r#").to_owned(),
         };
         if name.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
-            return Err(Error::new_spanned(&options.rename, "a name has no quotes, backslashes or control characters"));
+            return Err(Error::new_spanned(
+                &options.rename,
+                "a name has no quotes, backslashes or control characters",
+            ));
         }
         Ok(Self { ident, kind: &field.ty, name, description: documentation(&field.attrs), options })
     }
@@ -69,14 +74,18 @@ fn lifetime(generics: &Generics) -> Result<Lifetime> {
     match lifetimes.as_slice() {
         [] => Ok(Lifetime::new("'record", Span::call_site())),
         [one] => Ok(one.clone()),
-        [_, second, ..] => Err(Error::new_spanned(second, "a record borrows from one text: it takes one lifetime")),
+        [_, second, ..] => {
+            Err(Error::new_spanned(second, "a record borrows from one text: it takes one lifetime"))
+        }
     }
 }
 
 fn at_most_one<'o>(mut named: impl Iterator<Item = &'o Ident>, what: &str) -> Result<()> {
     named.next();
     match named.next() {
-        Some(second) => Err(Error::new_spanned(second.to_token_stream(), format!("another field is the {what} already"))),
+        Some(second) => {
+            Err(Error::new_spanned(second.to_token_stream(), format!("another field is the {what} already")))
+        }
         None => Ok(()),
     }
 }

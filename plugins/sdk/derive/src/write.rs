@@ -24,7 +24,8 @@ fn header(shape: &Shape<'_>, of: &TokenStream) -> TokenStream {
 fn write_field(shape: &Shape<'_>) -> TokenStream {
     let (header, lifetime) = (header(shape, &quote!(Field)), &shape.lifetime);
     let slots: Vec<_> = (0..shape.members.len()).map(|index| format_ident!("slot_{index}")).collect();
-    let fills = shape.members.iter().zip(&slots).enumerate().map(|(index, (member, slot))| fill(index, member, slot));
+    let fills =
+        shape.members.iter().zip(&slots).enumerate().map(|(index, (member, slot))| fill(index, member, slot));
     let names = shape.members.iter().map(|member| &member.name);
     let finishes = shape.members.iter().zip(&slots).map(|(member, slot)| finish(member, slot));
     let idents = shape.members.iter().map(|member| member.ident);
@@ -77,7 +78,9 @@ fn check(rule: &Rule) -> TokenStream {
         Rule::Limit(name, limit) => {
             quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, (#limit) as _)?;)
         }
-        Rule::Length(name, limit) => quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #limit)?;),
+        Rule::Length(name, limit) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #limit)?;)
+        }
         Rule::OneOf(name, choices) => {
             quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &[#(#choices),*])?;)
         }

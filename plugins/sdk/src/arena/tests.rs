@@ -179,8 +179,9 @@ fn what_outlives_a_call_keeps_one_chunk_only() {
 fn what_a_large_call_took_is_given_back() {
     let arena = arena(usize::MAX);
     let chunks = SPARE_MAX + 20;
-    let things: Vec<_> =
-        (0..chunks * CHUNK_BYTES / SMALL_BYTES_MAX).map(|_| Thing::new(&arena, SMALL_BYTES_MAX, 1, 1)).collect();
+    let things: Vec<_> = (0..chunks * CHUNK_BYTES / SMALL_BYTES_MAX)
+        .map(|_| Thing::new(&arena, SMALL_BYTES_MAX, 1, 1))
+        .collect();
     assert!(arena.taken() >= chunks * CHUNK_BYTES);
     drop(things);
     assert!(arena.taken() <= (SPARE_MAX + 1) * CHUNK_BYTES, "{} bytes are left", arena.taken());
