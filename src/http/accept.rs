@@ -113,7 +113,6 @@ where
         if !is_exhaustion(error) {
             return; // the client was gone before it was its turn
         }
-        (self.shed)("descriptors");
         if let Some(others) = self.exhaustion_log.turn() {
             tracing::warn!(%error, others, "no connection can be accepted; raise the limit on open files");
         }

@@ -29,6 +29,7 @@ fn route() -> Route {
         title: "Insurance claim".into(),
         id_field: Some("claim_id".into()),
         topics: vec!["claims".into()],
+        dead_letters: "claims.dead-letter".into(),
         summary: String::new(),
         schema: String::new(),
         examples: vec![],
