@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 const REFUSALS_MAX: usize = 64;
 
 /// The time for writing a refusal and for its reading.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pause after the system had no file descriptor or memory for a connection. It stays in the backlog,
 /// and to ask again at once would only burn the processor.
@@ -113,7 +113,6 @@ where
         if !is_exhaustion(error) {
             return; // the client was gone before it was its turn
         }
-        (self.shed)("descriptors");
         if let Some(others) = self.exhaustion_log.turn() {
             tracing::warn!(%error, others, "no connection can be accepted; raise the limit on open files");
         }

@@ -53,7 +53,7 @@ mod tests {
             (
                 503,
                 "the gateway is judging and delivering 1 requests (http.in_flight_max) and takes no more \
-                 at present"
+                 at present; send it again after the time in Retry-After"
             )
         );
         let seconds: u16 = header(&refused, "retry-after").unwrap().parse().unwrap();

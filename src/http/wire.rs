@@ -16,8 +16,8 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long and how much a refused client may go on sending before it reads its answer. To close at once
 /// would reset the connection, and the reset destroys the answer on its way (RFC 9112, section 9.6).
-const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 32 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
@@ -88,7 +88,7 @@ impl Wire {
     /// Throws away what comes until the client has closed too, or was given enough.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Closing::Lingering { left, timeout } = &mut self.closing else { return Poll::Ready(Ok(())) };
-        let mut scrap = [0; 4096];
+        let mut scrap = [0; 16 << 10];
         while *left > 0 {
             let mut scrap = ReadBuf::new(&mut scrap);
             match Pin::new(&mut self.stream).poll_read(cx, &mut scrap) {

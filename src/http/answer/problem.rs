@@ -137,6 +137,10 @@ pub(in crate::http) fn plain(kind: Kind, detail: &str, asked: &Asked) -> Answer 
 /// The answer to a request whose records were not settled.
 pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
     let kind = kind(error);
+    if kind.facts().1 == StatusCode::SERVICE_UNAVAILABLE {
+        let detail = format!("{error}; send it again after the time in Retry-After");
+        return plain(kind, &detail, asked).retry_later();
+    }
     let answer = plain(kind, &error.to_string(), asked);
     match error {
         IngestError::Method { allow, .. } => answer.with(ALLOW, HeaderValue::from_static(allow.text())),
@@ -151,7 +155,6 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
             | BodyError::Incomplete,
         )
         | IngestError::Header(HeaderError::TwoLengths) => answer.with(CONNECTION, CLOSE),
-        _ if kind.facts().1 == StatusCode::SERVICE_UNAVAILABLE => answer.retry_later(),
         _ => answer,
     }
 }

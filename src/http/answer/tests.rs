@@ -265,7 +265,8 @@ fn refused_heads() -> Vec<Refusal> {
             RouteError::Unavailable { plugin: "p".into() }.into(),
             503,
             "plugin-unavailable",
-            "plugin 'p' that serves this path cannot be used at present",
+            "plugin 'p' that serves this path cannot be used at present; send it again after the time in \
+             Retry-After",
         ),
         (
             IngestError::Method { given: Method::GET, allow: Allow::Post },
@@ -346,7 +347,7 @@ fn refused_bodies() -> Vec<Refusal> {
             503,
             "overloaded",
             "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no \
-             room for this one at present",
+             room for this one at present; send it again after the time in Retry-After",
         ),
     ]
 }
@@ -358,7 +359,7 @@ fn refused_records() -> Vec<Refusal> {
             503,
             "overloaded",
             "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at \
-             present",
+             present; send it again after the time in Retry-After",
         ),
         (DecodeError::Empty.into(), 400, "body-malformed", "the body holds no record; send at least one"),
         (

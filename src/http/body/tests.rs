@@ -72,7 +72,8 @@ fn a_body_that_comes_at_once_is_not_copied() {
 async fn a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() {
     let rig = Setup::default().start().await;
     is_seen(&rig.exchange(post("", vec![b'a'; 1 << 20])).await, &vec![b'a'; 1 << 20]);
-    // Sent whole before the answer is read: it must not be lost in a reset.
+    // Sent whole before the answer is read, even if it is much: it must not be lost in a reset.
+    assert_eq!(status(&rig.exchange(post("", vec![b'a'; 20 << 20])).await), 413);
     let answer = rig.exchange(post("", vec![b'a'; (1 << 20) + 1])).await;
     is_refused(
         &answer,
@@ -254,7 +255,7 @@ async fn bodies_share_one_budget_which_a_slow_sender_charges_by_what_it_has_sent
         &refused,
         503,
         "the gateway holds as many bytes of bodies as it may (250, http.body_budget_bytes) and has no room \
-         for this one at present",
+         for this one at present; send it again after the time in Retry-After",
     );
     assert!(header(&refused, "retry-after").is_some());
     // Who leaves, or is done, gives back.
