@@ -17,9 +17,11 @@ use tokio::runtime::Runtime;
 
 /// The default configuration on free ports, with its data in this directory.
 pub fn configuration(directory: &TempDir) -> Config {
+    let data = directory.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
     let flags = Flags {
         plugins: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins")),
-        data: Some(directory.path().join("data")),
+        data: Some(data),
         listen: Some("127.0.0.1:0".into()),
         admin: Some("127.0.0.1:0".into()),
         ..Flags::default()

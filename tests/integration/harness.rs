@@ -75,7 +75,9 @@ impl Gateway {
     /// These plugin files of the repository, and lines of configuration beside the defaults.
     pub async fn with(plugins: &[&str], lines: &str) -> Gateway {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join("plugins")).unwrap();
+        for named in ["plugins", "data"] {
+            std::fs::create_dir(directory.path().join(named)).unwrap();
+        }
         for plugin in plugins {
             let file = repository(plugin);
             let target = directory.path().join("plugins").join(file.file_name().unwrap());

@@ -16,7 +16,7 @@ async fn gateway(lines: &str) -> Gateway {
 }
 
 /// Short limits, so that the tests are quick; a breaker that these tests do not open by accident.
-const HOSTILE: &str = "record_ms = 10\ncall_ms = 40\nbreaker_faults = 1000\n";
+const HOSTILE: &str = "record_ms = 100\ncall_ms = 200\nbreaker_faults = 1000\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_harm_is_quarantined_alone_and_its_neighbours_are_answered() {

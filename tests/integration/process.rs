@@ -7,11 +7,18 @@ mod process;
 
 use client::Client;
 use process::{Gateway, Launch, repository};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 fn run(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sluicegate")).args(words).output().unwrap()
+}
+
+fn serve(data: &Path, listen: &str) -> Output {
+    let (data, plugins) = (data.to_str().unwrap(), repository("plugins"));
+    let plugins = plugins.to_str().unwrap();
+    run(&["serve", "--data", data, "--plugins", plugins, "--listen", listen, "--admin", "127.0.0.1:0"])
 }
 
 fn errors(output: &Output) -> String {
@@ -90,11 +97,7 @@ fn a_second_gateway_on_the_same_data_is_told_so() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let _first = Launch::serve(&data).start();
-    let plugins = repository("plugins");
-    let second = run(&[
-        "serve", "--data", data.to_str().unwrap(), "--plugins", plugins.to_str().unwrap(), "--listen", "127.0.0.1:0",
-        "--admin", "127.0.0.1:0",
-    ]);
+    let second = serve(&data, "127.0.0.1:0");
     assert_eq!(second.status.code(), Some(2));
     let text = errors(&second);
     assert!(text.contains("in use by another sluicegate") && text.contains("--data"), "{text}");
@@ -105,31 +108,32 @@ fn a_port_in_use_is_named_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let data = directory.path().join("data");
-    let plugins = repository("plugins");
-    let output = run(&[
-        "serve", "--data", data.to_str().unwrap(), "--plugins", plugins.to_str().unwrap(), "--listen", &address,
-        "--admin", "127.0.0.1:0",
-    ]);
+    let output = serve(directory.path(), &address);
     assert_eq!(output.status.code(), Some(2));
     let text = errors(&output);
     assert!(text.contains(&address) && text.contains("--listen"), "{text}");
 }
 
 #[test]
-fn a_data_directory_that_cannot_be_made_is_named_with_what_to_do() {
+fn a_data_directory_that_cannot_be_used_is_named_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let data = file.join("data");
-    let plugins = repository("plugins");
-    let output = run(&[
-        "serve", "--data", data.to_str().unwrap(), "--plugins", plugins.to_str().unwrap(), "--listen", "127.0.0.1:0",
-        "--admin", "127.0.0.1:0",
-    ]);
+    // A root's tests may write anywhere; but nobody makes a directory's lock where a directory is.
+    let data = directory.path().join("data");
+    std::fs::create_dir_all(data.join("lock")).unwrap();
+    let output = serve(&data, "127.0.0.1:0");
     assert_eq!(output.status.code(), Some(2));
     let text = errors(&output);
     assert!(text.contains(data.to_str().unwrap()) && text.contains("--data"), "{text}");
+}
+
+#[test]
+fn named_directories_that_are_missing_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("nowhere");
+    let output = serve(&data, "127.0.0.1:0");
+    assert_eq!(output.status.code(), Some(2));
+    let text = errors(&output);
+    assert!(text.contains(data.to_str().unwrap()) && text.contains("create it"), "{text}");
 }
 
 #[test]
@@ -141,14 +145,13 @@ fn everything_wrong_in_a_configuration_is_named_at_once_and_nothing_is_started()
         "[http]\nlisten = \"nowhere\"\nbody_bytes = 5\nin_flight_max = -1\n[plugins]\ndirectory = \"/not/there\"\n",
     )
     .unwrap();
-    let data = directory.path().join("data");
-    let output = run(&["serve", "--config", config.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+    let output = run(&["serve", "--config", config.to_str().unwrap(), "--data", directory.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     let text = errors(&output);
     for wanted in ["http.listen", "nowhere", "body_bytes", "body_bytes_max", "http.in_flight_max", "-1", "/not/there"] {
         assert!(text.contains(wanted), "{wanted} is not in:\n{text}");
     }
-    assert!(!data.exists(), "nothing is started");
+    assert!(!directory.path().join("log").exists(), "nothing is started");
 }
 
 #[test]

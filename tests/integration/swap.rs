@@ -136,7 +136,7 @@ async fn a_broken_file_leaves_the_last_good_serving_and_says_why_also_after_a_re
         ("garbage", b"this is no plugin".to_vec()),
         ("truncated", good[..good.len() / 2].to_vec()),
         ("a wrong world", WRONG_WORLD.to_vec()),
-        ("failing its own example", fixture("example-fails")),
+        ("failing its own example", fixture("wrong-example")),
         ("trapping in describe", fixture("describe-traps")),
     ];
     for (what, bytes) in broken {
@@ -230,7 +230,7 @@ async fn of_two_files_of_one_name_the_serving_one_stays_until_it_goes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_looks_at_once_and_can_take_an_empty_directory_at_its_word() {
-    let gateway = Gateway::with(&[V1], "[plugins]\nremoval_grace_ms = 50\npoll_ms = 600000\n").await;
+    let gateway = Gateway::with(&[V1], "[plugins]\nremoval_grace_ms = 50\npoll_interval_ms = 600000\n").await;
     fs::remove_file(gateway.plugins().join("swap-v1.wasm")).unwrap();
     let kept = gateway.admin(hyper::Method::POST, "/plugins/reload").await;
     assert_eq!(kept.status, 200);

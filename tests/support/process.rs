@@ -31,6 +31,7 @@ impl Launch {
 
     /// The same under another program, such as strace.
     pub fn wrapped(wrapper: &[&str], data: &Path) -> Launch {
+        std::fs::create_dir_all(data).unwrap();
         let binary = env!("CARGO_BIN_EXE_sluicegate");
         let mut words = wrapper.iter().copied().chain([binary, "serve"]);
         let mut command = Command::new(words.next().unwrap());

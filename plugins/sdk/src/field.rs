@@ -37,16 +37,19 @@ pub enum Slot<T> {
     Read(T),
 }
 
-impl<'a, T: Field<'a>> Slot<T> {
+impl<T> Slot<T> {
     /// Reads the value that comes next into the slot. Of several of one name the last one counts.
     #[inline]
-    pub fn fill(
+    pub fn fill<'a>(
         &mut self,
         reader: &mut Reader<'a>,
         within: &At<'_>,
         name: &str,
         check: impl FnOnce(&T) -> Check,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Stop>
+    where
+        T: Field<'a>,
+    {
         let at = within.key(name);
         if !matches!(self, Slot::Unseen) {
             reader.forget(&at);
@@ -69,7 +72,7 @@ impl<'a, T: Field<'a>> Slot<T> {
     #[inline]
     pub fn finish(
         self,
-        reader: &mut Reader<'a>,
+        reader: &mut Reader<'_>,
         within: &At<'_>,
         name: &str,
         absent: impl FnOnce() -> Option<T>,

@@ -64,8 +64,10 @@ fn write_field(shape: &Shape<'_>) -> TokenStream {
 fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
     let name = &member.name;
     let checks = member.options.rules.iter().map(check);
+    // Where the type is none that a field can have, the error is to point at it.
+    let fill = quote_spanned!(member.kind.span()=> fill);
     quote! {
-        #index => #slot.fill(reader, at, #name, |value| {
+        #index => #slot.#fill(reader, at, #name, |value| {
             #(#checks)*
             let _ = value;
             ::core::result::Result::Ok(())
@@ -92,7 +94,7 @@ fn finish(member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
     let absent = if member.options.default {
         quote!(|| ::core::option::Option::Some(::core::default::Default::default()))
     } else {
-        quote!(<#kind as ::sluicegate_sdk::Field<'_>>::absent)
+        quote_spanned!(member.kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent)
     };
     quote!(let #slot = #slot.finish(reader, at, #name, #absent);)
 }
