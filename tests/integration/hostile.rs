@@ -44,6 +44,7 @@ async fn every_kind_of_harm_is_quarantined_alone_and_its_neighbours_are_answered
         ("fail", "declared"),
     ];
     for (harm, kind) in harms {
+        let start = std::time::Instant::now();
         let body = ndjson(["ok", "reject", harm, "discard", "ok"].map(order));
         let answer = gateway.post_lines("/hostile", body).await;
         assert_eq!(answer.status, 207, "{harm}: {}", answer.text());
@@ -57,6 +58,7 @@ async fn every_kind_of_harm_is_quarantined_alone_and_its_neighbours_are_answered
         let letter = gateway.entries(DEAD).pop().unwrap();
         assert_eq!(letter.value.as_deref(), Some(order(harm).as_bytes()));
         assert_eq!(header(&letter, "sluicegate-fault"), Some(kind), "{harm}: {letter:?}");
+        println!("{harm}: {:?}", start.elapsed());
     }
     assert_eq!(gateway.post(FINANCIAL, transaction("FT-1")).await.status, 200);
 }

@@ -1,7 +1,7 @@
 //! A JSON reader (RFC 8259) that fills typed fields in one pass and names everything that is wrong.
 //!
 //! What it takes for JSON is what Pydantic's parser takes, but for `NaN` and `Infinity`, which are not JSON: no
-//! lone surrogates, no integer part of more than 4,300 characters, no more than 200 containers within
+//! lone surrogates, no integer part of more than 4,300 digits, no more than 200 containers within
 //! each other (empty ones do not count).
 
 mod number;

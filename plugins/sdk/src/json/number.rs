@@ -1,7 +1,7 @@
 use super::{Reader, Stop};
 
-/// The longest integer part, its sign included, that Pydantic's parser takes.
-const INTEGER_BYTES_MAX: usize = 4_300;
+/// The longest integer part, without its sign, that Pydantic's parser takes.
+const INTEGER_DIGITS_MAX: usize = 4_300;
 
 impl<'a> Reader<'a> {
     /// Reads a number that begins here, and gives back its text.
@@ -11,12 +11,13 @@ impl<'a> Reader<'a> {
         if self.byte() == b'-' {
             self.position += 1;
         }
+        let digits = self.position;
         match self.byte() {
             b'0' => self.position += 1,
             b'1'..=b'9' => self.digits(),
             _ => return Err(self.fail("a digit is wanted")),
         }
-        if self.position - start > INTEGER_BYTES_MAX {
+        if self.position - digits > INTEGER_DIGITS_MAX {
             return Err(self.fail("a number of more than 4300 digits"));
         }
         match self.byte() {
