@@ -1,12 +1,50 @@
 //! The plugins: everything that knows wasmtime.
 
-use crate::record::{Batch, Input};
-use crate::telemetry::{Metrics, PluginMeters};
-use crate::verdict::{Instrument, Judgement};
+mod adapter;
+mod allowance;
+mod bindings;
+mod breaker;
+mod check;
+mod component;
+mod directory;
+mod draft;
+mod engine;
+mod generation;
+mod guest;
+mod judge;
+mod judges;
+mod keeper;
+mod kept;
+mod load;
+mod log;
+mod manifest;
+mod memory;
+mod pool;
+mod registry;
+mod snapshot;
+mod status;
+mod watch;
+
+pub use generation::Generation;
+pub use snapshot::{Match, RouteError, Snapshot};
+
+use crate::record::Input;
+use crate::telemetry::Metrics;
+use crate::verdict::Instrument;
+use arc_swap::ArcSwap;
+use judges::Judges;
+use keeper::{Command, Keeper};
+use kept::Kept;
+use load::Host;
+use parking_lot::Mutex;
+use registry::Registry;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
+use tokio::sync::oneshot;
 
 /// Where plugins are found and what they may use.
 #[derive(Debug, Clone)]
@@ -98,36 +136,106 @@ impl Default for Limits {
 
 /// The plugins of a gateway: what is live, and what watches the directory.
 #[derive(Clone)]
-pub struct Plugins {}
+pub struct Plugins {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    live: Arc<ArcSwap<Snapshot>>,
+    registry: Arc<Mutex<Registry>>,
+    commands: SyncSender<Command>,
+    keeper: Option<JoinHandle<()>>,
+    /// Last: what the keeper still judges, it may judge.
+    _judges: Judges,
+}
+
+/// Hints are told once however often they come; a reload waits for its place.
+const COMMANDS_MAX: usize = 16;
 
 /// Why the gateway cannot start with this plugin directory.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("plugin directory {} cannot be read: {reason}; create it, or name another by --plugins or plugins.directory", .directory.display())]
     Directory { directory: PathBuf, reason: std::io::Error },
+    #[error("the WebAssembly engine cannot start on this machine: {reason}")]
+    Engine { reason: String },
 }
 
 impl Plugins {
     /// Loads what is in the directory, then watches it until dropped.
     ///
     /// A plugin that is refused does not stop the start: it is reported in `status`.
-    pub fn start(_config: Config, _metrics: Metrics) -> Result<Plugins, StartError> {
-        unimplemented!()
+    pub fn start(config: Config, metrics: Metrics) -> Result<Plugins, StartError> {
+        check_directory(&config)?;
+        let judges = Judges::start(config.judge_threads, config.judge_queue_max);
+        let host = Host::new(config, metrics, judges.queue.clone())
+            .map_err(|error| StartError::Engine { reason: format!("{error:#}") })?;
+        let host = Arc::new(host);
+        let live = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let registry = Arc::new(Mutex::new(Registry::new(host.clone(), live.clone())));
+        let (commands, received) = sync_channel(COMMANDS_MAX);
+        let keeper = Keeper::new(host, registry.clone(), received, commands.clone());
+        let (started, start) = sync_channel(1);
+        let keeper = std::thread::Builder::new()
+            .name("plugin-keeper".into())
+            .spawn(move || keeper.run(started))
+            .expect("the operating system gives a thread");
+        // An error means that the keeper panicked: then there is nothing to wait for, and the log says why.
+        let _ = start.recv();
+        let inner = Inner { live, registry, commands, keeper: Some(keeper), _judges: judges };
+        Ok(Plugins { inner: Arc::new(inner) })
     }
 
     /// What is live now. A request is judged by one snapshot from start to end.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        unimplemented!()
+        self.inner.live.load_full()
     }
 
     /// Looks at the directory now, and again at what was refused before.
-    pub async fn reload(&self, _empty: EmptyDirectory) -> Status {
-        unimplemented!()
+    pub async fn reload(&self, empty: EmptyDirectory) -> Status {
+        let (done, reloaded) = oneshot::channel();
+        let commands = self.inner.commands.clone();
+        // The channel may be full of hints while the keeper loads a plugin: not a wait for this thread.
+        let sent = tokio::task::spawn_blocking(move || commands.send(Command::Reload { empty, done })).await;
+        match (sent, reloaded.await) {
+            (Ok(Ok(())), Ok(status)) => status,
+            _ => self.status(),
+        }
     }
 
     pub fn status(&self) -> Status {
-        unimplemented!()
+        self.inner.registry.lock().status()
     }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Stop);
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}
+
+/// A directory that a person named has to be there; the default one may come later.
+fn check_directory(config: &Config) -> Result<(), StartError> {
+    let directory = &config.directory;
+    match std::fs::read_dir(directory) {
+        Err(reason) if config.directory_named && is_no_directory(&reason) => {
+            Err(StartError::Directory { directory: directory.clone(), reason })
+        }
+        // One that is there but cannot be read is an outage: what was kept serves meanwhile.
+        Err(reason)
+            if config.directory_named && Kept::of(&config.state_directory, directory).files().is_empty() =>
+        {
+            Err(StartError::Directory { directory: directory.clone(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_no_directory(reason: &std::io::Error) -> bool {
+    matches!(reason.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// Whether a directory without plugins is taken at its word by a reload.
@@ -135,50 +243,6 @@ impl Plugins {
 pub enum EmptyDirectory {
     Keep,
     Accept,
-}
-
-/// One consistent set of live plugins.
-pub struct Snapshot {}
-
-/// Where a request's path leads.
-pub struct Match {
-    pub generation: Arc<Generation>,
-    /// Which of `generation.manifest.routes`.
-    pub route: usize,
-    /// The values of the path's `{name}`s, percent-decoded.
-    pub parameters: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RouteError {
-    #[error("no plugin serves this path; GET /plugins on the admin port lists the routes")]
-    Unknown,
-    #[error("plugin '{plugin}' that serves this path cannot be used at present")]
-    Unavailable { plugin: String },
-}
-
-impl Snapshot {
-    /// With or without a trailing slash.
-    pub fn route(&self, _path: &str) -> Result<Match, RouteError> {
-        unimplemented!()
-    }
-
-    /// Every generation that is live.
-    pub fn generations(&self) -> &[Arc<Generation>] {
-        unimplemented!()
-    }
-}
-
-/// One loaded version of one plugin. Dropped when the last request that it judges ends.
-pub struct Generation {
-    pub manifest: Manifest,
-    /// SHA-256 of the file, lower-case hex.
-    pub digest: String,
-    /// Counts the loads of this plugin's name in this process, from 1.
-    pub number: u64,
-    /// The value of the header `sluicegate-plugin`: `name@version;sha256:<first 16 hex digits>`.
-    pub stamp: String,
-    pub meters: PluginMeters,
 }
 
 /// What a plugin says of itself, checked.
@@ -204,6 +268,8 @@ pub struct Route {
     pub id_field: Option<String>,
     /// The real names, after the operator's mapping. At least one.
     pub topics: Vec<Arc<str>>,
+    /// Where records go that the plugin faulted on: `<first topic>.dead-letter`.
+    pub dead_letters: Arc<str>,
     pub summary: String,
     pub schema: String,
     pub examples: Vec<RouteExample>,
@@ -225,16 +291,6 @@ pub struct Facts {
     /// Only those of `manifest.request_headers`.
     pub headers: Vec<(String, String)>,
     pub caller: Option<String>,
-}
-
-impl Generation {
-    /// One finding for each record of the batch, in order.
-    ///
-    /// Never fails as a whole: a record that could not be judged is `Finding::Failed`, one that the plugin
-    /// faulted on is `Finding::Fault`, and one that was refused before is rejected without a call.
-    pub async fn judge(self: &Arc<Self>, _route: usize, _facts: Facts, _batch: Arc<Batch>) -> Judgement {
-        unimplemented!()
-    }
 }
 
 /// What the admin port tells about the plugins.
@@ -293,3 +349,6 @@ pub struct RefusedFile {
     pub reason: String,
     pub since: SystemTime,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! From a file's bytes to a plugin that can go live.
+
+mod example;
+
+use super::bindings::{self, Program};
+use super::component::{self, ComponentError};
+use super::draft::Draft;
+use super::engine::Engine;
+use super::guest::Blueprint;
+use super::judges::Queue;
+use super::log::Gate;
+use super::manifest::{self, Checked, Problems};
+use super::memory::Budget;
+use super::pool::{Pool, Pools, START_TIME};
+use super::{Config, Limits, Manifest, PluginConfig};
+use crate::telemetry::Metrics;
+use example::Mismatches;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{Component, Linker};
+
+/// What `describe` may take. It runs once a load, and slow languages do their first work in it.
+const DESCRIBE_TIME: Duration = Duration::from_secs(2);
+
+/// What all plugins share.
+pub(super) struct Host {
+    pub config: Config,
+    pub metrics: Metrics,
+    pub judges: Arc<Queue>,
+    pub pools: Arc<Pools>,
+    engine: Arc<Engine>,
+    linker: Linker<super::guest::Guest>,
+    budget: Arc<Budget>,
+}
+
+/// A plugin that proved itself and is ready to serve.
+pub(super) struct Loaded {
+    pub manifest: Manifest,
+    pub limits: Limits,
+    pub digest: String,
+    pub pool: Arc<Pool>,
+    /// What making an instance takes.
+    pub start_time: Duration,
+}
+
+/// Why a file cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    #[error("it cannot be compiled: {0}")]
+    Compile(String),
+    #[error(
+        "its imports or exports differ from the contract: {0}; build it against the wit/ of this gateway"
+    )]
+    Link(String),
+    #[error("`describe` failed: {0}")]
+    Describe(String),
+    #[error("`describe` refused to serve: {0}")]
+    Declined(String),
+    #[error(
+        "it is named '{first}' without settings and '{second}' with them; let no setting change the name"
+    )]
+    NameChanged { first: String, second: String },
+    #[error("its manifest cannot be served: {0}")]
+    Manifest(Problems),
+    #[error("{0}")]
+    Examples(Mismatches),
+    #[error("no instance of it can be made: {0}")]
+    Instantiate(String),
+    #[error("loading it broke a part of the gateway, which went on without it: {0}")]
+    Panicked(String),
+}
+
+impl Host {
+    pub fn new(config: Config, metrics: Metrics, judges: Arc<Queue>) -> wasmtime::Result<Host> {
+        let engine = Arc::new(Engine::new()?);
+        let linker = bindings::linker(&engine.wasmtime)?;
+        let budget = Budget::new(config.memory_budget_bytes);
+        Ok(Host { config, metrics, judges, pools: Arc::default(), engine, linker, budget })
+    }
+
+    /// Compiles a file, asks what it is, checks that, and lets it prove itself by its examples.
+    ///
+    /// `file`: its name in the directory. What panics in a library on the way refuses the file.
+    pub fn load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
+        catch_unwind(AssertUnwindSafe(|| self.try_load(file, bytes, digest)))
+            .unwrap_or_else(|panic| Err(LoadError::Panicked(panic_text(&*panic))))
+    }
+
+    fn try_load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
+        let component = component::of(bytes)?;
+        let component = Component::new(&self.engine.wasmtime, &component)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let program =
+            Program::link(&self.linker, &component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        let stem = file.strip_suffix(".wasm").unwrap_or(file);
+        let draft = self.describe(&program, stem)?;
+        let operator = self.operator(&draft.name);
+        let checked = manifest::check(draft, &operator).map_err(LoadError::Manifest)?;
+        let blueprint =
+            self.blueprint(&program, &checked.manifest.name, &operator.limits, checked.settings.clone());
+        example::prove(&blueprint, &checked, &operator).map_err(LoadError::Examples)?;
+        let pool = Pool::new(blueprint, operator.limits.instances_max, &self.pools);
+        let start_time = pool.warm().map_err(|error| LoadError::Instantiate(error.into_detail()))?;
+        let Checked { manifest, .. } = checked;
+        Ok(Loaded { manifest, limits: operator.limits, digest: digest.to_owned(), pool, start_time })
+    }
+
+    /// Asks the plugin what it is: first without settings, to learn its name; then, if there are any, with them.
+    fn describe(&self, program: &Program, stem: &str) -> Result<Draft, LoadError> {
+        match self.ask(program, stem, BTreeMap::new()) {
+            Ok(first) => {
+                let settings = manifest::settings(&first, &self.operator(&first.name));
+                if settings.is_empty() {
+                    return Ok(first);
+                }
+                let second = self.ask(program, &first.name, settings)?;
+                if second.name == first.name {
+                    Ok(second)
+                } else {
+                    Err(LoadError::NameChanged { first: first.name, second: second.name })
+                }
+            }
+            // It may want settings before it says anything; then the file's name tells whose they are.
+            Err(refusal) => match self.config.plugins.get(stem) {
+                Some(operator) if !operator.settings.is_empty() => {
+                    self.ask(program, stem, operator.settings.clone())
+                }
+                _ => Err(refusal),
+            },
+        }
+    }
+
+    fn ask(
+        &self,
+        program: &Program,
+        name: &str,
+        settings: BTreeMap<String, String>,
+    ) -> Result<Draft, LoadError> {
+        let blueprint = self.blueprint(program, name, &self.operator(name).limits, settings);
+        let mut instance =
+            blueprint.instantiate(START_TIME).map_err(|error| LoadError::Instantiate(error.into_detail()))?;
+        let described =
+            instance.describe(DESCRIBE_TIME).map_err(|error| LoadError::Describe(error.into_detail()))?;
+        described.map_err(|text| LoadError::Declined(super::guest::shortened(text)))
+    }
+
+    fn operator(&self, plugin: &str) -> PluginConfig {
+        let unnamed = || PluginConfig { limits: self.config.limits.clone(), ..PluginConfig::default() };
+        self.config.plugins.get(plugin).cloned().unwrap_or_else(unnamed)
+    }
+
+    fn blueprint(
+        &self,
+        program: &Program,
+        name: &str,
+        limits: &Limits,
+        settings: BTreeMap<String, String>,
+    ) -> Blueprint {
+        Blueprint {
+            engine: self.engine.clone(),
+            program: program.clone(),
+            budget: self.budget.clone(),
+            settings: Arc::new(settings),
+            memory_bytes_max: limits.memory_bytes_max,
+            output_bytes_max: limits.output_bytes_max,
+            gate: Arc::new(Gate::new(name, limits.log_lines_per_second)),
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it did not say why".to_owned())
+}
