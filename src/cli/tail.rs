@@ -137,7 +137,7 @@ impl<W: Write> Printer<W> {
                 Read::Damage(damage) => {
                     // In its place between the records, for whoever reads both.
                     self.out.flush()?;
-                    complain(&damage);
+                    complain(damage);
                     self.damaged |= damage.cause == Cause::Damaged;
                 }
             }

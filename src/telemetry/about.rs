@@ -48,7 +48,7 @@ impl About {
             // All from the start, at nothing: a rate over a series that is not there yet misses its first rise.
             faults: FaultKind::ALL.map(|kind| faults.resolve(&[plugin, kind.as_str()])),
             generation,
-            overflow: overflow,
+            overflow,
             provider,
         }
     }

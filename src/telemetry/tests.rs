@@ -297,7 +297,7 @@ fn plugins_that_want_one_name_for_different_things_are_told() {
         metrics.plugin_meters(plugin, instruments).err().map(|conflict| conflict.to_string())
     };
     assert_eq!(
-        refused("two", &[gauge.clone()]).as_deref(),
+        refused("two", std::slice::from_ref(&gauge)).as_deref(),
         Some(
             "instrument 'financial.transactions.ingested' is already a counter in '{transaction}' of plugin 'one', \
              and this one wants a gauge in '{transaction}'; rename one of them"
