@@ -158,7 +158,7 @@ impl Metrics {
     /// The instruments of a plugin; one that a plugin of this name has already, unchanged in every part, is
     /// the same again and goes on counting.
     ///
-    /// The names and units are what OpenTelemetry allows (`check_instrument`): one that is not measures nothing.
+    /// Their names and units are checked to be what OpenTelemetry allows, their attributes by `check_labels`.
     pub fn plugin_meters(
         &self,
         plugin: &str,
@@ -191,26 +191,19 @@ fn owner(plugin: &str) -> String {
     if plugin.is_empty() { "the gateway itself".to_owned() } else { format!("plugin '{plugin}'") }
 }
 
-/// Why an instrument cannot be what a plugin declares.
+/// An attribute that cannot be a label in Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InstrumentError {
-    #[error(
-        "instrument name '{0}' is not one: it starts with a letter, goes on with letters, digits and '_', '.', '-', '/', and has at most 255 characters"
-    )]
-    Name(String),
-    #[error(
-        "unit '{unit}' of instrument '{instrument}' is not one: it has at most 63 characters, all of ASCII"
-    )]
-    Unit { instrument: String, unit: String },
-    #[error(
-        "attribute '{attribute}' of instrument '{instrument}' cannot be a label: use letters, digits, '.' and '_', begin with a letter, name each once, and leave 'le' to histograms"
-    )]
-    Attribute { instrument: String, attribute: String },
-    #[error("the boundaries of histogram '{0}' are not finite and ascending")]
-    Boundaries(String),
+#[error(
+    "attribute '{attribute}' of instrument '{instrument}' cannot be a label in Prometheus, where it is '{label}': \
+     two are alike, or it begins with '__', or it is 'le', which histograms have; name it otherwise"
+)]
+pub struct LabelError {
+    pub instrument: String,
+    pub attribute: String,
+    pub label: String,
 }
 
-/// Whether OpenTelemetry and Prometheus can hold this instrument.
-pub fn check_instrument(instrument: &Instrument) -> Result<(), InstrumentError> {
-    name::check(instrument)
+/// Whether every attribute of an instrument can be a label of its own. One that cannot spoils `/metrics`.
+pub fn check_labels(instrument: &Instrument) -> Result<(), LabelError> {
+    name::check_labels(instrument)
 }

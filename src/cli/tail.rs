@@ -137,7 +137,7 @@ impl<W: Write> Printer<W> {
                 Read::Damage(damage) => {
                     // In its place between the records, for whoever reads both.
                     self.out.flush()?;
-                    complain(&damage);
+                    complain(damage);
                     self.damaged |= damage.cause == Cause::Damaged;
                 }
             }
@@ -205,7 +205,7 @@ mod tests {
             envelope(7, &entry),
             json!({
                 "sequence": 7,
-                "time": "2026-11-23T23:18:43.042Z",
+                "time": "2026-11-23T23:58:43.042Z",
                 "id": "00000000000000000000000001-2",
                 "key": {"base64": "/wA="},
                 "headers": {"a": ["1", "2", "3"], "b": {"base64": "/g=="}},

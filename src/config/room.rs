@@ -130,10 +130,10 @@ pub(super) fn sink(tree: &mut Table, directory: PathBuf, findings: &mut Findings
             "A file of the log. Retention removes whole ones.",
             bytes(65_536..=16 * GIB),
         ),
-        commit_bytes_max: s.read("commit_bytes_max", r#""1MiB""#, "What one sync covers.", bytes(1..=GIB)),
+        commit_bytes_max: s.read("commit_bytes_max", r#""4MiB""#, "What one sync covers.", bytes(1..=GIB)),
         commit_records_max: s.read(
             "commit_records_max",
-            "1_024",
+            "8_192",
             "What one sync covers.",
             count(1..=1_000_000),
         ),

@@ -48,7 +48,7 @@ impl About {
             // All from the start, at nothing: a rate over a series that is not there yet misses its first rise.
             faults: FaultKind::ALL.map(|kind| faults.resolve(&[plugin, kind.as_str()])),
             generation,
-            overflow: overflow,
+            overflow,
             provider,
         }
     }
@@ -65,11 +65,11 @@ impl About {
     }
 
     pub fn generation(&self, generation: u64) {
-        self.generation.resolve(&[self.plugin.as_str()]).take(generation as f64);
+        self.generation.take(&[self.plugin.as_str()], generation as f64);
     }
 
     pub fn overflow(&self, instrument: &str, attribute: &str) {
-        self.overflow.resolve(&[self.plugin.as_str(), instrument, attribute]).take(1.0);
+        self.overflow.take(&[self.plugin.as_str(), instrument, attribute], 1.0);
     }
 
     pub fn provider(&self) -> &Provider {

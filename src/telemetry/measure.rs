@@ -4,7 +4,9 @@ use super::about::About;
 use super::exposition;
 use super::provider::{Bound, Provider};
 use super::series::{SDK_SERIES_MAX, Series};
-use crate::verdict::{Counted, Instrument, InstrumentKind, Measurement, MeasurementTable, Outcome};
+use crate::verdict::{
+    AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable, Outcome,
+};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -46,11 +48,10 @@ impl Meter {
         }
     }
 
-    fn resolve(&self, table: &MeasurementTable, measurement: &Measurement) -> Bound {
-        match table.attribute_sets.get(measurement.attribute_set as usize) {
-            Some(set) if !self.instrument.attributes.is_empty() => self.series.resolve(set),
-            _ => self.series.resolve::<&str>(&[]),
-        }
+    /// The attributes of a measurement, as the plugin gave them.
+    fn labels<'a>(&self, table: &'a MeasurementTable, measurement: &Measurement) -> &'a [AttributeValue] {
+        let set = table.attribute_sets.get(measurement.attribute_set as usize);
+        set.filter(|_| !self.instrument.attributes.is_empty()).map_or(&[], Vec::as_slice)
     }
 
     fn takes(&self, value: f64, outcome: &Outcome) -> bool {
@@ -82,11 +83,14 @@ struct Pending {
 
 type Pendings = HashMap<u64, Pending, BuildHasherDefault<Mixed>>;
 
+/// So few measurements are not worth adding up: those of a record by itself.
+const FEW: usize = 8;
+
 /// More than this is not kept from batch to batch.
 const SCRATCH_KEPT_MAX: usize = 4_096;
 
 thread_local! {
-    /// A single record is the common case: its measurements must not cost an allocation.
+    /// Kept, so that a batch costs no allocation.
     static SCRATCH: RefCell<Pendings> = RefCell::default();
 }
 
@@ -99,32 +103,41 @@ impl PluginMeters {
     ///
     /// Each series is looked up once a table. A histogram takes each value, a counter their sum, a gauge the last.
     pub fn record(&self, tables: &[MeasurementTable], outcomes: &[Outcome]) {
-        if tables.iter().all(|table| table.measurements.is_empty()) {
-            return;
+        for table in tables {
+            if table.measurements.len() <= FEW {
+                for (meter, measurement) in self.counted(table, outcomes) {
+                    meter.series.take(meter.labels(table, measurement), measurement.value);
+                }
+            } else {
+                SCRATCH.with_borrow_mut(|pendings| {
+                    self.gather(table, outcomes, pendings);
+                    settle(pendings);
+                });
+            }
         }
-        SCRATCH.with_borrow_mut(|pendings| {
-            for table in tables {
-                self.gather(table, outcomes, pendings);
-                settle(pendings);
-            }
-            if pendings.capacity() > SCRATCH_KEPT_MAX {
-                *pendings = Pendings::default();
-            }
-        });
+    }
+
+    /// The measurements of a table that are to be taken, each with its meter.
+    fn counted<'a>(
+        &'a self,
+        table: &'a MeasurementTable,
+        outcomes: &'a [Outcome],
+    ) -> impl Iterator<Item = (&'a Meter, &'a Measurement)> {
+        table.measurements.iter().filter_map(|measurement| {
+            let meter = self.meters.get(measurement.instrument as usize)?;
+            let outcome = outcomes.get(table.first + measurement.item as usize)?;
+            meter.takes(measurement.value, outcome).then_some((&**meter, measurement))
+        })
     }
 
     fn gather(&self, table: &MeasurementTable, outcomes: &[Outcome], pendings: &mut Pendings) {
-        for measurement in &table.measurements {
-            let Some(meter) = self.meters.get(measurement.instrument as usize) else { continue };
-            let Some(outcome) = outcomes.get(table.first + measurement.item as usize) else { continue };
-            if !meter.takes(measurement.value, outcome) {
-                continue;
-            }
+        for (meter, measurement) in self.counted(table, outcomes) {
             let set = if meter.instrument.attributes.is_empty() { 0 } else { measurement.attribute_set };
             let key = u64::from(measurement.instrument) << 32 | u64::from(set);
-            let pending = pendings
-                .entry(key)
-                .or_insert_with(|| Pending { bound: meter.resolve(table, measurement), value: 0.0 });
+            let pending = pendings.entry(key).or_insert_with(|| Pending {
+                bound: meter.series.resolve(meter.labels(table, measurement)),
+                value: 0.0,
+            });
             match pending.bound {
                 Bound::Histogram(ref histogram) => histogram.record(measurement.value),
                 Bound::Counter(_) | Bound::UpDownCounter(_) => pending.value += measurement.value,
@@ -140,6 +153,9 @@ fn settle(pendings: &mut Pendings) {
         if !matches!(pending.bound, Bound::Histogram(_)) && pending.value.is_finite() {
             pending.bound.take(pending.value);
         }
+    }
+    if pendings.capacity() > SCRATCH_KEPT_MAX {
+        *pendings = Pendings::default();
     }
 }
 

@@ -3,7 +3,7 @@
 //! The exporter keeps its rules to itself, and a conflict has to be found before anything is measured; a test
 //! holds these rules equal to what the exporter prints.
 
-use super::InstrumentError;
+use super::LabelError;
 use crate::verdict::{Instrument, InstrumentKind};
 use std::collections::BTreeSet;
 
@@ -101,29 +101,18 @@ fn find(table: &[(&str, &'static str)], unit: &str) -> Option<&'static str> {
     table.iter().find(|(from, _)| *from == unit).map(|(_, to)| *to)
 }
 
-pub(super) fn check(instrument: &Instrument) -> Result<(), InstrumentError> {
-    let name = &instrument.name;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ['_', '.', '-', '/'].contains(&c);
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(allowed) || name.len() > 255
-    {
-        return Err(InstrumentError::Name(name.clone()));
-    }
-    if instrument.unit.len() > 63 || !instrument.unit.is_ascii() {
-        return Err(InstrumentError::Unit { instrument: name.clone(), unit: instrument.unit.clone() });
-    }
-    if let InstrumentKind::Histogram(boundaries) = &instrument.kind
-        && !(boundaries.iter().all(|b| b.is_finite()) && boundaries.is_sorted_by(|a, b| a < b))
-    {
-        return Err(InstrumentError::Boundaries(name.clone()));
-    }
+/// What an attribute is called in Prometheus.
+fn label(attribute: &str) -> String {
+    attribute.chars().map(|c| if c.is_ascii_alphanumeric() || c == ':' { c } else { '_' }).collect()
+}
+
+pub(super) fn check_labels(instrument: &Instrument) -> Result<(), LabelError> {
     let mut labels = BTreeSet::new();
     for attribute in &instrument.attributes {
-        let label = attribute.replace('.', "_");
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let fit = label.starts_with(|c: char| c.is_ascii_alphabetic()) && label.chars().all(allowed);
-        if !fit || label == "le" || !labels.insert(label) {
-            let (instrument, attribute) = (name.clone(), attribute.clone());
-            return Err(InstrumentError::Attribute { instrument, attribute });
+        let label = label(attribute);
+        if label.is_empty() || label.starts_with("__") || label == "le" || !labels.insert(label.clone()) {
+            let (instrument, attribute) = (instrument.name.clone(), attribute.clone());
+            return Err(LabelError { instrument, attribute, label });
         }
     }
     Ok(())

@@ -86,11 +86,11 @@ impl Own {
     }
 
     pub fn request(&self, endpoint: &str, status: RequestStatus, duration: Duration) {
-        self.requests.resolve(&[endpoint, status.as_str()]).take(duration.as_secs_f64() * 1e3);
+        self.requests.take(&[endpoint, status.as_str()], duration.as_secs_f64() * 1e3);
     }
 
     pub fn records(&self, route: &str, outcome: &str, reason: &str, count: u64) {
-        self.records.resolve(&[route, outcome, reason]).take(count as f64);
+        self.records.take(&[route, outcome, reason], count as f64);
     }
 
     pub fn reload(&self, result: Reload) {
@@ -101,7 +101,7 @@ impl Own {
     }
 
     pub fn shed(&self, reason: &str) {
-        self.shed.resolve(&[reason]).take(1.0);
+        self.shed.take(&[reason], 1.0);
     }
 
     pub fn observe_sink(&self, observe: Observe) {

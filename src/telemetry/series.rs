@@ -2,11 +2,12 @@
 
 use super::provider::{Bound, Recorder};
 use crate::verdict::AttributeValue;
+use foldhash::fast::RandomState;
 use opentelemetry::{Key, KeyValue};
 use parking_lot::RwLock;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 /// Stands for every value beyond the budget.
 pub(super) const OTHER: &str = "__other__";
@@ -77,7 +78,7 @@ impl Series {
             recorder,
             keys: keys.iter().map(|key| Key::from((*key).to_owned())).collect(),
             values_max,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             known: RwLock::new(known),
             spill,
         }
@@ -88,7 +89,21 @@ impl Series {
         Series::new(recorder, keys, values_max, Box::new(|_| {}))
     }
 
-    /// The series of these values, in the order of the keys. Missing ones are absent.
+    /// Gives one value to the series of these labels, in the order of the keys. Missing ones are absent.
+    pub fn take<V: LabelValue>(&self, values: &[V], value: f64) {
+        let values = &values[..values.len().min(self.keys.len())];
+        let hash = self.hash(values);
+        let known = self.known.read();
+        match known.find(hash, values) {
+            Some(bound) => bound.take(value),
+            None => {
+                drop(known);
+                self.admit(values).take(value);
+            }
+        }
+    }
+
+    /// The series of these labels, for several values.
     pub fn resolve<V: LabelValue>(&self, values: &[V]) -> Bound {
         let values = &values[..values.len().min(self.keys.len())];
         let hash = self.hash(values);
