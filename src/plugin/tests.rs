@@ -1,6 +1,7 @@
 //! The room as a whole, over real files and real WebAssembly.
 
 mod judging;
+mod life;
 
 use super::*;
 use crate::record::{Batch, Body, Record, RecordIds, Shape};
