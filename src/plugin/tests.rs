@@ -1,5 +1,7 @@
 //! The room as a whole, over real files and real WebAssembly.
 
+mod adapter;
+mod forge;
 mod judging;
 mod life;
 
