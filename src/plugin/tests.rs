@@ -4,6 +4,7 @@ mod adapter;
 mod forge;
 mod judging;
 mod life;
+mod loading;
 
 use super::*;
 use crate::record::{Batch, Body, Record, RecordIds, Shape};
