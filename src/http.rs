@@ -1,4 +1,28 @@
 //! HTTP: the only room that knows it.
+//!
+//! The data port takes records (`ingest` is their way through the gateway), the admin port tells how things
+//! are. Every refusal becomes an answer in one place, `answer`.
+
+mod accept;
+mod activity;
+mod admin;
+mod admission;
+mod answer;
+mod body;
+mod connection;
+mod data;
+mod error;
+mod header;
+mod ingest;
+mod length;
+mod readiness;
+#[cfg(test)]
+mod rig;
+mod throttle;
+mod wire;
+
+pub use admin::{Admin, serve_admin};
+pub use data::{Gateway, serve_data};
 
 use crate::record;
 use std::net::SocketAddr;
@@ -32,4 +56,6 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct AdminConfig {
     pub listen: SocketAddr,
+    /// Host names that the admin port answers to, beside those of loopback and its own address.
+    pub names: Vec<String>,
 }

@@ -3,6 +3,8 @@
 //! `ARCHITECTURE.md` is the map.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod pipeline;

@@ -1,10 +1,14 @@
-//! The straight path over a batch: judge, deliver, measure, settle. No vendor types.
+//! The straight path over a batch: judge, deliver, settle, measure. No vendor types.
+
+mod count;
+mod plan;
 
 use crate::plugin::{Facts, Generation};
 use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
 use crate::telemetry::Metrics;
-use crate::verdict::Outcome;
+use crate::verdict::{Ledger, Outcome};
+use plan::Plan;
 use std::sync::Arc;
 
 /// What the path needs of the gateway. Cheap to clone.
@@ -36,7 +40,26 @@ pub struct Receipt {
 
 impl Pipeline {
     /// Runs to its end even if the producer has gone: nothing is left half sent.
-    pub async fn settle(&self, _submission: Submission) -> Receipt {
-        unimplemented!()
+    pub async fn settle(&self, mut submission: Submission) -> Receipt {
+        let facts = std::mem::take(&mut submission.facts);
+        let received_at_ms = facts.received_at_ms;
+        let batch = Arc::new(std::mem::replace(
+            &mut submission.batch,
+            Batch { shape: Shape::Batch, records: Vec::new() },
+        ));
+        let judgement = submission.generation.judge(submission.route, facts, batch.clone()).await;
+
+        let mut ledger = Ledger::open(batch.records.len());
+        let plan = Plan::draw(&submission, &batch, judgement.findings, received_at_ms, &mut ledger);
+        let deliveries = self.sink.deliver(plan.shipment).await;
+        plan::settle(plan.promises, deliveries, &mut ledger);
+        let outcomes = ledger.close();
+
+        submission.generation.meters.record(&judgement.measurements, &outcomes);
+        count::count(&self.metrics, &submission, &outcomes);
+        Receipt {
+            shape: batch.shape,
+            records: batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
+        }
     }
 }

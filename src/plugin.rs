@@ -268,6 +268,8 @@ pub struct Route {
     pub id_field: Option<String>,
     /// The real names, after the operator's mapping. At least one.
     pub topics: Vec<Arc<str>>,
+    /// Where records go that the plugin faulted on: `<first topic>.dead-letter`.
+    pub dead_letters: Arc<str>,
     pub summary: String,
     pub schema: String,
     pub examples: Vec<RouteExample>,

@@ -1,6 +1,8 @@
 //! One signal, one drain.
 
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 #[derive(Debug, Clone)]
@@ -58,5 +60,50 @@ impl Lifecycle {
     /// Ends when the gateway has come to this phase, or its owner is gone.
     pub async fn reached(&self, wanted: Phase) {
         let _ = self.phase.clone().wait_for(|phase| *phase >= wanted).await;
+    }
+}
+
+/// Moves the phases on as signals come: lame duck, drain, stop.
+pub async fn on_signals(shutdown: Arc<Shutdown>, timing: Config) {
+    let Ok(mut signals) = Signals::listen() else {
+        tracing::error!("signals cannot be listened to: only SIGKILL ends this gateway");
+        return;
+    };
+    signals.next().await;
+    tracing::info!(lame_duck_ms = timing.lame_duck.as_millis(), "stopping: not ready any more");
+    shutdown.advance(Phase::LameDuck);
+    let hurried = wait_or_hurry(&mut signals, timing.lame_duck).await;
+    tracing::info!("draining: no new connections, requests in flight end");
+    shutdown.advance(Phase::Draining);
+    if !hurried {
+        wait_or_hurry(&mut signals, timing.drain_timeout).await;
+    }
+    tracing::warn!("requests still in flight are cut off");
+    shutdown.advance(Phase::Stopped);
+}
+
+/// Whether another signal came before the time was over.
+async fn wait_or_hurry(signals: &mut Signals, time: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(time) => false,
+        () = signals.next() => true,
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
     }
 }

@@ -1,6 +1,28 @@
 //! What is measured and logged: the only room that knows the OpenTelemetry SDK.
+//!
+//! A label value is a word of ours, a declared path or what a plugin measured; the last is held to a budget
+//! *before* the SDK sees it, because beyond its own limit the SDK drops every attribute, under a write lock.
 
-use crate::verdict::{FaultKind, Instrument, MeasurementTable, Outcome};
+mod about;
+mod catalog;
+mod exposition;
+mod log;
+mod measure;
+mod name;
+mod own;
+mod process;
+mod provider;
+mod series;
+#[cfg(test)]
+mod tests;
+
+pub use log::{LogError, check_log_filter, start_logging};
+pub use measure::PluginMeters;
+
+use crate::verdict::{FaultKind, Instrument};
+use catalog::Catalog;
+use own::Own;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -22,7 +44,10 @@ pub enum LogFormat {
 
 /// The gateway's own instruments and the registry behind `/metrics`. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics {}
+pub struct Metrics {
+    own: Arc<Own>,
+    catalog: Arc<Catalog>,
+}
 
 /// How a request ended, as the label `status` of `ingestion.request.duration`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +55,16 @@ pub enum RequestStatus {
     Success,
     Rejected,
     Failed,
+}
+
+impl RequestStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RequestStatus::Success => "success",
+            RequestStatus::Rejected => "rejected",
+            RequestStatus::Failed => "failed",
+        }
+    }
 }
 
 /// How a look at a plugin file ended.
@@ -40,6 +75,20 @@ pub enum Reload {
     Removed,
     /// A directory that could not be read or was suddenly empty.
     DirectoryAlarm,
+}
+
+impl Reload {
+    pub const ALL: [Reload; 4] = [Reload::Loaded, Reload::Refused, Reload::Removed, Reload::DirectoryAlarm];
+
+    /// The value of the label `result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reload::Loaded => "loaded",
+            Reload::Refused => "refused",
+            Reload::Removed => "removed",
+            Reload::DirectoryAlarm => "directory_alarm",
+        }
+    }
 }
 
 /// What the sink says of itself at each scrape, a line a topic.
@@ -55,52 +104,113 @@ pub struct SinkGauge {
 }
 
 impl Metrics {
-    pub fn new(_config: &Config) -> Metrics {
-        unimplemented!()
+    pub fn new(config: &Config) -> Metrics {
+        let own = Own::new(config.attribute_values_max);
+        let catalog = Catalog::new(config.attribute_values_max, own.names());
+        Metrics { own: Arc::new(own), catalog: Arc::new(catalog) }
     }
+
     /// A request to a route; `endpoint` is the declared path.
-    pub fn request(&self, _endpoint: &str, _status: RequestStatus, _duration: Duration) {}
+    pub fn request(&self, endpoint: &str, status: RequestStatus, duration: Duration) {
+        self.own.request(endpoint, status, duration);
+    }
+
     /// Records of one route that ended alike. `reason`: a violation's code, a fault's kind, a failure; or empty.
-    pub fn records(&self, _route: &str, _outcome: &'static str, _reason: &str, _count: u64) {}
-    pub fn plugin_call(&self, _plugin: &str, _duration: Duration) {}
-    pub fn plugin_fault(&self, _plugin: &str, _kind: FaultKind) {}
-    pub fn plugin_generation(&self, _plugin: &str, _generation: u64) {}
-    pub fn reload(&self, _result: Reload) {}
+    pub fn records(&self, route: &str, outcome: &'static str, reason: &str, count: u64) {
+        self.own.records(route, outcome, reason, count);
+    }
+
+    /// A call of a plugin. Counted while its meters are alive, as all that names a plugin.
+    pub fn plugin_call(&self, plugin: &str, duration: Duration) {
+        if let Some(about) = self.catalog.about(plugin) {
+            about.call(duration);
+        }
+    }
+
+    /// A fault of a plugin whose meters are alive.
+    pub fn plugin_fault(&self, plugin: &str, kind: FaultKind) {
+        if let Some(about) = self.catalog.about(plugin) {
+            about.fault(kind);
+        }
+    }
+
+    /// The generation that now serves of a plugin whose meters are alive.
+    pub fn plugin_generation(&self, plugin: &str, generation: u64) {
+        if let Some(about) = self.catalog.about(plugin) {
+            about.generation(generation);
+        }
+    }
+
+    pub fn reload(&self, result: Reload) {
+        self.own.reload(result);
+    }
+
     /// A connection or request that was turned away, by reason.
-    pub fn shed(&self, _reason: &'static str) {}
-    /// Called at each scrape.
-    pub fn observe_sink(&self, _observe: Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>) {}
-    /// The instruments of a plugin; the same ones again while a plugin of this name has the same set.
+    pub fn shed(&self, reason: &'static str) {
+        self.own.shed(reason);
+    }
+
+    /// What to ask at each scrape, several times over: it answers from memory. A second call replaces the first.
+    pub fn observe_sink(&self, observe: Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>) {
+        self.own.observe_sink(observe);
+    }
+
+    /// The instruments of a plugin; one that a plugin of this name has already, unchanged in every part, is
+    /// the same again and goes on counting.
+    ///
+    /// The names and units are what OpenTelemetry allows (`check_instrument`): one that is not measures nothing.
     pub fn plugin_meters(
         &self,
-        _plugin: &str,
-        _instruments: &[Instrument],
+        plugin: &str,
+        instruments: &[Instrument],
     ) -> Result<PluginMeters, MeterConflict> {
-        unimplemented!()
+        self.catalog.meters(plugin, instruments)
     }
-    /// Everything, in Prometheus' text format.
+
+    /// Everything, in Prometheus' text format 0.0.4.
     pub fn render(&self) -> String {
-        unimplemented!()
+        exposition::render(self.own.gather(), self.catalog.gather())
     }
 }
 
 /// Two plugins want one metric name for different things.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "instrument '{instrument}' is already a {theirs} of plugin '{plugin}', and this one wants a {ours}; rename one of them"
+    "instrument '{instrument}' is already a {theirs} of {}, and this one wants a {ours}; rename one of them",
+    owner(.plugin)
 )]
 pub struct MeterConflict {
     pub instrument: String,
+    /// Empty: the gateway itself.
     pub plugin: String,
     pub theirs: String,
     pub ours: String,
 }
 
-/// The instruments of one plugin. They leave `/metrics` with the last clone.
-#[derive(Clone)]
-pub struct PluginMeters {}
+fn owner(plugin: &str) -> String {
+    if plugin.is_empty() { "the gateway itself".to_owned() } else { format!("plugin '{plugin}'") }
+}
 
-impl PluginMeters {
-    /// Adds up what a batch measured, for the records whose outcome its instruments count.
-    pub fn record(&self, _tables: &[MeasurementTable], _outcomes: &[Outcome]) {}
+/// Why an instrument cannot be what a plugin declares.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstrumentError {
+    #[error(
+        "instrument name '{0}' is not one: it starts with a letter, goes on with letters, digits and '_', '.', '-', '/', and has at most 255 characters"
+    )]
+    Name(String),
+    #[error(
+        "unit '{unit}' of instrument '{instrument}' is not one: it has at most 63 characters, all of ASCII"
+    )]
+    Unit { instrument: String, unit: String },
+    #[error(
+        "attribute '{attribute}' of instrument '{instrument}' cannot be a label: use letters, digits, '.' and '_', begin with a letter, name each once, and leave 'le' to histograms"
+    )]
+    Attribute { instrument: String, attribute: String },
+    #[error("the boundaries of histogram '{0}' are not finite and ascending")]
+    Boundaries(String),
+}
+
+/// Whether OpenTelemetry and Prometheus can hold this instrument.
+pub fn check_instrument(instrument: &Instrument) -> Result<(), InstrumentError> {
+    name::check(instrument)
 }

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// The window moves in so many steps.
 const STEPS: u32 = 10;
 
+/// Distinct faults remembered. A plugin that makes more in a window makes them so quickly that they cost little:
+/// beyond that its share only looks smaller than it is.
+const FAULTS_REMEMBERED_MAX: usize = 4_096;
+
 pub(super) struct Breaker {
     limits: Limits,
     born: Instant,
@@ -103,8 +107,7 @@ impl Breaker {
             return;
         }
         state.faults.push_back((now, record));
-        // More than it takes need not be remembered.
-        if state.faults.len() > self.limits.breaker_faults as usize {
+        if state.faults.len() > FAULTS_REMEMBERED_MAX.max(self.limits.breaker_faults as usize) {
             state.faults.pop_front();
         }
         let shown = state.steps.iter().sum::<u64>() + self.shown.load(Ordering::Relaxed);

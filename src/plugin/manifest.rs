@@ -7,6 +7,7 @@ mod setting;
 use super::draft::{Draft, Example, Setting};
 use super::{Manifest, PluginConfig, Route, RouteExample};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::fmt;
 
 /// A name is a label of every metric, a part of a header of every record, and a key in the configuration.
@@ -153,12 +154,14 @@ fn serve(draft: Draft, operator: &PluginConfig, settings: BTreeMap<String, Strin
     let mut examples = Vec::with_capacity(draft.routes.len());
     for route in draft.routes {
         let real = |topic: String| operator.topics.get(&topic).map_or(topic.as_str(), String::as_str).into();
+        let topics: Vec<Arc<str>> = route.topics.into_iter().map(real).collect();
         routes.push(Route {
             path: route.path,
             input: route.input,
             title: route.title,
             id_field: Some(route.id_field).filter(|field| !field.is_empty()),
-            topics: route.topics.into_iter().map(real).collect(),
+            dead_letters: topics.first().map(|usual| format!("{usual}.dead-letter")).unwrap_or_default().into(),
+            topics,
             summary: route.summary,
             schema: route.schema,
             examples: route.examples.iter().map(shown).collect(),

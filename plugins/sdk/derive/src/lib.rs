@@ -1,0 +1,27 @@
+//! The derive of `sluicegate-sdk`: reading, rules, JSON Schema and identity from one struct.
+
+mod attribute;
+mod choice;
+mod shape;
+mod write;
+
+use proc_macro::TokenStream;
+use syn::{Data, DeriveInput, Error, parse_macro_input};
+
+/// Makes a record, or a part of one, of a struct with named fields, or a choice of texts of an enum without fields.
+///
+/// On a field, `#[field(…)]` takes any of: `id` (the record's own identifier), `key` (its Kafka key), `rename = "…"`,
+/// `default` (what `Default` says, if it is not there) and the rules `above`, `min`, `below`, `max` (numbers),
+/// `min_len`, `max_len` (texts and lists) and `one_of("…", …)`. Doc comments become descriptions.
+#[proc_macro_derive(Record, attributes(field))]
+pub fn record(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let written = match &input.data {
+        Data::Struct(data) => shape::Shape::parse(&input, data).map(|shape| write::write(&shape)),
+        Data::Enum(data) => choice::write(&input, data),
+        Data::Union(_) => {
+            Err(Error::new_spanned(&input.ident, "a union cannot be a record: make it a struct"))
+        }
+    };
+    written.unwrap_or_else(Error::into_compile_error).into()
+}

@@ -1,0 +1,172 @@
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use crate::attribute::Rule;
+use crate::shape::{Member, Shape};
+
+/// The implementations that make a record of a struct.
+pub fn write(shape: &Shape<'_>) -> TokenStream {
+    let field = write_field(shape);
+    let record = write_record(shape);
+    quote! {
+        #field
+        #record
+    }
+}
+
+fn header(shape: &Shape<'_>, of: &TokenStream) -> TokenStream {
+    let (ident, lifetime) = (shape.ident, &shape.lifetime);
+    let (_, arguments, _) = shape.generics.split_for_impl();
+    quote!(#[automatically_derived] impl<#lifetime> ::sluicegate_sdk::#of<#lifetime> for #ident #arguments)
+}
+
+fn write_field(shape: &Shape<'_>) -> TokenStream {
+    let (header, lifetime) = (header(shape, &quote!(Field)), &shape.lifetime);
+    let slots: Vec<_> = (0..shape.members.len()).map(|index| format_ident!("slot_{index}")).collect();
+    let fills =
+        shape.members.iter().zip(&slots).enumerate().map(|(index, (member, slot))| fill(index, member, slot));
+    let names = shape.members.iter().map(|member| &member.name);
+    let finishes = shape.members.iter().zip(&slots).map(|(member, slot)| finish(member, slot));
+    let idents = shape.members.iter().map(|member| member.ident);
+    let kinds = shape.members.iter().map(|member| member.kind);
+    let properties = shape.members.iter().map(property);
+    let description = &shape.description;
+    quote! {
+        #header {
+            fn read(
+                reader: &mut ::sluicegate_sdk::json::Reader<#lifetime>,
+                at: &::sluicegate_sdk::At<'_>,
+            ) -> ::core::result::Result<Self, ::sluicegate_sdk::json::Stop> {
+                reader.object(at, "model_type")?;
+                #(let mut #slots: ::sluicegate_sdk::Slot<#kinds> = ::sluicegate_sdk::Slot::Unseen;)*
+                let mut progress = ::sluicegate_sdk::json::Progress::new();
+                while let ::core::option::Option::Some(index) = reader.named(&[#(#names),*], &mut progress)? {
+                    match index {
+                        #(#fills)*
+                        _ => {}
+                    }
+                }
+                #(#finishes)*
+                match (#(#slots,)*) {
+                    (#(::core::option::Option::Some(#slots),)*) => ::core::result::Result::Ok(Self { #(#idents: #slots),* }),
+                    _ => ::core::result::Result::Err(::sluicegate_sdk::json::Stop::Faulty),
+                }
+            }
+
+            fn schema() -> ::sluicegate_sdk::Schema {
+                ::sluicegate_sdk::rule::of_object(#description, ::std::vec![#(#properties),*])
+            }
+        }
+    }
+}
+
+fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
+    let name = &member.name;
+    let checks = member.options.rules.iter().map(check);
+    // Where the type is none that a field can have, the error is to point at it.
+    let fill = quote_spanned!(member.kind.span()=> fill);
+    quote! {
+        #index => #slot.#fill(reader, at, #name, |value| {
+            #(#checks)*
+            let _ = value;
+            ::core::result::Result::Ok(())
+        })?,
+    }
+}
+
+fn check(rule: &Rule) -> TokenStream {
+    match rule {
+        Rule::Limit(name, limit) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, (#limit) as _)?;)
+        }
+        Rule::Length(name, limit) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #limit)?;)
+        }
+        Rule::OneOf(name, choices) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &[#(#choices),*])?;)
+        }
+    }
+}
+
+fn finish(member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
+    let (name, kind) = (&member.name, member.kind);
+    let absent = if member.options.default {
+        quote!(|| ::core::option::Option::Some(::core::default::Default::default()))
+    } else {
+        quote_spanned!(member.kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent)
+    };
+    quote!(let #slot = #slot.finish(reader, at, #name, #absent);)
+}
+
+fn property(member: &Member<'_>) -> TokenStream {
+    let (name, kind) = (&member.name, member.kind);
+    let schema = quote_spanned!(kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::schema());
+    let rules = member.options.rules.iter().map(keyword);
+    let description = match member.description.as_str() {
+        "" => quote!(),
+        text => quote!(.with_text("description", #text)),
+    };
+    let required = if member.options.default {
+        quote!(false)
+    } else {
+        quote!(<#kind as ::sluicegate_sdk::Field<'_>>::absent().is_none())
+    };
+    quote!((#name, #required, #schema #description #(#rules)*))
+}
+
+fn keyword(rule: &Rule) -> TokenStream {
+    match rule {
+        Rule::Limit(name, limit) => {
+            let keyword = match name.to_string().as_str() {
+                "above" => "exclusiveMinimum",
+                "min" => "minimum",
+                "below" => "exclusiveMaximum",
+                _ => "maximum",
+            };
+            quote!(.with(#keyword, ::std::string::ToString::to_string(&(#limit))))
+        }
+        Rule::Length(name, limit) => {
+            let end = if name == "min_len" { quote!(Min) } else { quote!(Max) };
+            quote!(.with_length(::sluicegate_sdk::rule::Limit::#end, #limit))
+        }
+        Rule::OneOf(_, choices) => quote!(.with_choice(&[#(#choices),*])),
+    }
+}
+
+fn write_record(shape: &Shape<'_>) -> TokenStream {
+    let (header, lifetime) = (header(shape, &quote!(Record)), &shape.lifetime);
+    let id = shape.members.iter().find(|member| member.options.id.is_some());
+    let key = shape.members.iter().find(|member| member.options.key.is_some());
+    // A field may be there only to be checked: it counts as used.
+    let idents = shape.members.iter().map(|member| member.ident);
+    let id_field = id.map_or("", |member| member.name.as_str());
+    let say = |member: &Member<'_>, what: syn::Ident| {
+        let (ident, span) = (member.ident, member.kind.span());
+        quote_spanned!(span=> out.#what(&self.#ident);)
+    };
+    let id = id.map(|member| say(member, format_ident!("id")));
+    let key = key.map(|member| say(member, format_ident!("key")));
+    quote! {
+        #header {
+            const ID_FIELD: &'static str = #id_field;
+
+            #[inline]
+            fn read(
+                body: ::sluicegate_sdk::Body<#lifetime>,
+            ) -> ::core::result::Result<Self, ::sluicegate_sdk::Violations> {
+                body.json()
+            }
+
+            fn identify(&self, out: &mut ::sluicegate_sdk::Out<'_>) {
+                #id
+                #key
+                let _ = (out, #(&self.#idents),*);
+            }
+
+            fn schema() -> ::std::string::String {
+                <Self as ::sluicegate_sdk::Field<'_>>::schema().to_json()
+            }
+        }
+    }
+}

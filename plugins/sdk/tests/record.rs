@@ -1,0 +1,183 @@
+//! What `#[derive(Record)]` makes of a struct: reading, rules, defaults, and the schema.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sluicegate_sdk::json::{self, Raw};
+use sluicegate_sdk::prelude::*;
+use sluicegate_sdk::{Field, Violations};
+
+/// An order.
+///
+/// Of several lines.
+#[derive(Record, Debug, PartialEq)]
+struct Order<'a> {
+    /// Its number.
+    #[field(id, key, min = 1, max = 9_999)]
+    number: i64,
+    #[field(rename = "type", one_of("retail", "trade"))]
+    kind: Cow<'a, str>,
+    #[field(min_len = 1, max_len = 2)]
+    lines: Vec<Line>,
+    #[field(default)]
+    express: bool,
+    state: Option<State>,
+    #[field(default)]
+    labels: BTreeMap<String, String>,
+    #[field(below = 1)]
+    discount: Option<f64>,
+    #[field(min_len = 2)]
+    note: Option<String>,
+    day: Option<Date>,
+    extra: Option<Raw<'a>>,
+}
+
+#[derive(Record, Debug, PartialEq)]
+struct Line {
+    #[field(above = 0)]
+    pieces: u16,
+}
+
+#[derive(Record, Debug, PartialEq)]
+enum State {
+    New,
+    InDelivery,
+    #[field(rename = "DONE")]
+    Done,
+}
+
+fn read(text: &str) -> Result<Order<'_>, Vec<(String, String)>> {
+    let faults = |violations: Violations| {
+        violations.into_vec().into_iter().map(|violation| (violation.pointer, violation.code)).collect()
+    };
+    json::read(text).map_err(faults)
+}
+
+fn faults(text: &str) -> Vec<(String, String)> {
+    read(text).expect_err("something is wrong with it")
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(pointer, code)| (pointer.to_string(), code.to_string())).collect()
+}
+
+#[test]
+fn a_full_record_fills_its_struct() {
+    let order = read(
+        r#"{"number": "7", "type": "trade", "lines": [{"pieces": 2.0}, {"pieces": 3, "unknown": [{}]}], "express": "yes",
+            "state": "in_delivery", "labels": {"a": "b"}, "discount": 0.5, "note": "caf\u00e9", "day": "2026-03-14",
+            "extra": {"any": [1, 2]} }"#,
+    );
+    let order = order.expect("nothing is wrong with it");
+    assert_eq!((order.number, &*order.kind, order.express), (7, "trade", true));
+    assert_eq!(order.lines, [Line { pieces: 2 }, Line { pieces: 3 }]);
+    assert_eq!((order.state, order.discount), (Some(State::InDelivery), Some(0.5)));
+    assert_eq!(order.labels, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+    assert_eq!((order.note.as_deref(), order.extra), (Some("café"), Some(Raw(r#"{"any": [1, 2]}"#))));
+}
+
+#[test]
+fn what_may_be_absent_has_its_default() {
+    let order = read(r#"{"number": 1, "type": "retail", "lines": [{"pieces": 1}], "state": null}"#);
+    let order = order.expect("nothing is wrong with it");
+    assert_eq!((order.express, order.state, order.labels.len(), order.note), (false, None, 0, None));
+}
+
+#[test]
+fn each_rule_has_its_code_and_all_that_are_broken_are_told() {
+    let told = faults(
+        r#"{"number": 0, "type": "gift", "lines": [], "discount": 1, "note": "x", "state": "lost", "express": null}"#,
+    );
+    let expected = [
+        ("/number", "greater_than_equal"),
+        ("/type", "literal_error"),
+        ("/lines", "too_short"),
+        ("/discount", "less_than"),
+        ("/note", "string_too_short"),
+        ("/state", "enum"),
+        ("/express", "bool_type"),
+    ];
+    assert_eq!(told, pairs(&expected));
+    let told = faults(
+        r#"{"number": 10000, "type": "retail", "lines": [{"pieces": 1}, {"pieces": 0}, {}, 3, null]}"#,
+    );
+    let expected = [
+        ("/number", "less_than_equal"),
+        ("/lines/1/pieces", "greater_than"),
+        ("/lines/2/pieces", "missing"),
+        ("/lines/3", "model_type"),
+        ("/lines/4", "model_type"),
+    ];
+    assert_eq!(told, pairs(&expected));
+}
+
+#[test]
+fn a_whole_number_that_does_not_fit_is_out_of_range() {
+    let order =
+        |pieces: &str| format!(r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": {pieces}}}]}}"#);
+    assert!(read(&order("65535")).is_ok());
+    assert_eq!(faults(&order("65536")), pairs(&[("/lines/0/pieces", "less_than_equal")]));
+    assert_eq!(faults(&order("-1")), pairs(&[("/lines/0/pieces", "greater_than_equal")]));
+}
+
+#[test]
+fn of_a_name_given_twice_only_the_last_value_is_judged_however_deep() {
+    let text = |labels: &str, lines: &str| {
+        format!(
+            r#"{{"number": 1, "type": "retail", "lines": [{{"pieces": "x"}}], "lines": {lines}, "labels": {labels}}}"#
+        )
+    };
+    assert!(read(&text(r#"{"a": 1, "a": "b"}"#, r#"[{"pieces": 0, "pieces": 1}]"#)).is_ok());
+    assert_eq!(
+        faults(&text(r#"{"a": "b", "a": 1}"#, r#"[{"pieces": 1, "pieces": 0}]"#)),
+        pairs(&[("/lines/0/pieces", "greater_than"), ("/labels/a", "string_type")])
+    );
+}
+
+#[test]
+fn a_text_cut_anywhere_is_not_json_and_nothing_else() {
+    let whole =
+        r#"{"number": 0, "type": "gift", "lines": [{"pieces": "x"}], "labels": {"a": 1}, "extra": "\u00e9"}"#;
+    for end in 0..whole.len() {
+        assert_eq!(faults(&whole[..end]), pairs(&[("", "json_invalid")]), "{}", &whole[..end]);
+    }
+}
+
+#[test]
+fn no_more_than_a_hundred_faults_are_told_and_that_there_are_more() {
+    let lines = |count: usize| vec!["0"; count].join(",");
+    let told =
+        |count: usize| faults(&format!(r#"{{"number": 1, "type": "retail", "lines": [{}]}}"#, lines(count)));
+    assert_eq!(told(100).len(), 100);
+    let more = told(100_000);
+    assert_eq!(more.len(), 101);
+    assert_eq!(more[100], (String::new(), "too_many_violations".to_owned()));
+    let replaced =
+        format!(r#"{{"lines": [{}], "lines": [{{"pieces": 1}}], "number": 1, "type": "gift"}}"#, lines(101));
+    assert_eq!(faults(&replaced), pairs(&[("/type", "literal_error"), ("", "too_many_violations")]));
+}
+
+#[test]
+fn the_schema_is_json_and_tells_types_rules_and_descriptions() {
+    let schema: Value =
+        serde_json::from_str(&<Order<'_> as Field<'_>>::schema().to_json()).expect("the schema is JSON");
+    let line = json!({"type": "object", "properties": {"pieces": {"type": "integer", "minimum": 0, "maximum": 65535, "exclusiveMinimum": 0}}, "required": ["pieces"]});
+    let expected = json!({
+        "type": "object",
+        "description": "An order.\n\nOf several lines.",
+        "required": ["number", "type", "lines"],
+        "properties": {
+            "number": {"type": "integer", "description": "Its number.", "minimum": 1, "maximum": 9999},
+            "type": {"type": "string", "enum": ["retail", "trade"]},
+            "lines": {"type": "array", "items": line, "minItems": 1, "maxItems": 2},
+            "express": {"type": "boolean"},
+            "state": {"type": ["string", "null"], "enum": ["new", "in_delivery", "DONE", null]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "discount": {"type": ["number", "null"], "exclusiveMaximum": 1},
+            "note": {"type": ["string", "null"], "minLength": 2},
+            "day": {"type": ["string", "null"], "format": "date"},
+            "extra": {},
+        },
+    });
+    assert_eq!(schema, expected);
+}

@@ -1,0 +1,164 @@
+//! Builds every room from the configuration in dependency order, binds, runs and drains.
+
+use crate::config::Config;
+use crate::http::{self, Admin, Gateway};
+use crate::pipeline::Pipeline;
+use crate::plugin::{self, Plugins};
+use crate::shutdown::{self, Lifecycle, Phase, Shutdown};
+use crate::sink::{self, Sink};
+use crate::telemetry::Metrics;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A gateway that is running.
+pub struct App {
+    pub data_address: SocketAddr,
+    pub admin_address: SocketAddr,
+    pub plugins: Plugins,
+    records: PathBuf,
+    sink: Sink,
+    shutdown: Arc<Shutdown>,
+    lifecycle: Lifecycle,
+    timing: shutdown::Config,
+    data: JoinHandle<()>,
+    admin: JoinHandle<()>,
+}
+
+/// Why a gateway does not start. Nothing is left running or locked.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Sink(#[from] sink::OpenError),
+    #[error("{0}")]
+    Plugins(#[from] plugin::StartError),
+    #[error("the {port} port {address} cannot be listened on: {reason}; stop what uses it, or choose another by {remedy}")]
+    Bind { port: &'static str, address: SocketAddr, reason: std::io::Error, remedy: &'static str },
+}
+
+/// What people want to know of a gateway that has started.
+#[derive(Debug, Clone)]
+pub struct BannerFacts {
+    /// As bound: port 0 has become a real one.
+    pub data: SocketAddr,
+    pub admin: SocketAddr,
+    pub plugins: plugin::Status,
+    /// Where the records are.
+    pub records: PathBuf,
+}
+
+impl App {
+    /// Ready to serve when it returns: plugins loaded, ports bound.
+    pub async fn start(config: Config) -> Result<App, StartError> {
+        let metrics = Metrics::new(&config.telemetry);
+        let data_listener = bind("data", config.http.listen, "--listen or http.listen").await?;
+        let admin_listener = bind("admin", config.admin.listen, "--admin or admin.listen").await?;
+        let sink = off_the_runtime({
+            let config = config.sink.clone();
+            move || Sink::open(config)
+        })
+        .await?;
+        let plugins = off_the_runtime({
+            let (config, metrics) = (config.plugins.clone(), metrics.clone());
+            move || Plugins::start(config, metrics)
+        })
+        .await?;
+        observe(&metrics, &sink);
+        Ok(App::serve(config, metrics, sink, plugins, data_listener, admin_listener))
+    }
+
+    fn serve(
+        config: Config,
+        metrics: Metrics,
+        sink: Sink,
+        plugins: Plugins,
+        data_listener: (TcpListener, SocketAddr),
+        admin_listener: (TcpListener, SocketAddr),
+    ) -> App {
+        let (shutdown, lifecycle) = Shutdown::new();
+        let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
+        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics));
+        let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
+        App {
+            data_address: data_listener.1,
+            admin_address: admin_listener.1,
+            plugins,
+            records: config.sink.directory.join("log"),
+            sink,
+            timing: config.shutdown,
+            data: tokio::spawn(http::serve_data(data_listener.0, gateway, lifecycle.clone())),
+            admin: tokio::spawn(http::serve_admin(admin_listener.0, admin, lifecycle.clone())),
+            lifecycle,
+            shutdown: Arc::new(shutdown),
+        }
+    }
+
+    pub fn banner_facts(&self) -> BannerFacts {
+        BannerFacts {
+            data: self.data_address,
+            admin: self.admin_address,
+            plugins: self.plugins.status(),
+            records: self.records.clone(),
+        }
+    }
+
+    /// Ends when a signal, or `stop`, has brought the gateway down in an orderly way.
+    ///
+    /// The first SIGTERM or SIGINT begins the drain; the second skips what waiting is left, never the sync.
+    pub async fn run(self) {
+        let drive = tokio::spawn(shutdown::on_signals(self.shutdown.clone(), self.timing.clone()));
+        self.lifecycle.reached(Phase::Draining).await;
+        self.drain().await;
+        drive.abort();
+    }
+
+    /// Drains now, as after a signal without a lame duck.
+    pub async fn stop(self) {
+        self.shutdown.advance(Phase::Draining);
+        let (shutdown, timeout) = (self.shutdown.clone(), self.timing.drain_timeout);
+        let limit = tokio::spawn(async move {
+            tokio::time::sleep(timeout).await;
+            shutdown.advance(Phase::Stopped);
+        });
+        self.drain().await;
+        limit.abort();
+    }
+
+    /// Answers what is in flight, then writes and syncs what waits.
+    async fn drain(self) {
+        let _ = self.data.await;
+        self.shutdown.advance(Phase::Stopped);
+        let _ = self.admin.await;
+        let sink = self.sink;
+        off_the_runtime(move || sink.close()).await;
+        tracing::info!("stopped: everything acknowledged is on disk");
+    }
+}
+
+async fn bind(
+    port: &'static str,
+    address: SocketAddr,
+    remedy: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = async {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    listen.await.map_err(|reason| StartError::Bind { port, address, reason, remedy })
+}
+
+/// Runs what blocks on a thread that may.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+fn observe(metrics: &Metrics, sink: &Sink) {
+    let sink = sink.clone();
+    metrics.observe_sink(Box::new(move || sink.gauges()));
+}

@@ -1,0 +1,129 @@
+//! The command line: one file a command.
+//!
+//! Machine output goes to stdout, progress and logs go to stderr.
+
+mod check;
+mod clock;
+mod complete;
+mod serve;
+mod simulate;
+mod tail;
+
+use crate::config::Flags;
+use clap::{Args, Parser, Subcommand};
+use std::fmt::Display;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Well,
+    /// A plugin or the data is not as it should be.
+    Unsound,
+    /// The configuration or the usage is wrong. clap ends with the same.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        match exit {
+            Exit::Well => ExitCode::SUCCESS,
+            Exit::Unsound => ExitCode::from(1),
+            Exit::Usage => ExitCode::from(2),
+        }
+    }
+}
+
+/// An ingestion gateway whose rules are WebAssembly components, swapped live.
+///
+/// Exit codes: 0 well, 1 a plugin or the data is not, 2 configuration or usage.
+#[derive(Parser)]
+#[command(name = "sluicegate", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take records in.
+    ///
+    /// Needs no configuration: plugins from ./plugins, data in ./data, data port 127.0.0.1:8080, admin port
+    /// 127.0.0.1:8081.
+    Serve(ConfigArguments),
+    /// Say all that is wrong with configuration and plugins, and start nothing.
+    Check(check::CheckArguments),
+    /// Print the records of a topic from the local log, a line each.
+    Tail(tail::TailArguments),
+    /// Send realistic records of both sample types to a gateway, good ones and bad ones, and check the answers.
+    Simulate(simulate::SimulateArguments),
+    /// Print what makes a shell complete commands and flags.
+    ///
+    /// E.g. `sluicegate completions bash > /etc/bash_completion.d/sluicegate`.
+    Completions(complete::CompleteArguments),
+}
+
+/// What overrides the configuration.
+#[derive(Args)]
+struct ConfigArguments {
+    /// The configuration file; none is needed.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory of plugins [default: ./plugins].
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    /// The directory for what is kept on disk [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where producers POST records [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+    /// Where operators look [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "IP:PORT")]
+    admin: Option<String>,
+}
+
+impl From<ConfigArguments> for Flags {
+    fn from(arguments: ConfigArguments) -> Flags {
+        let ConfigArguments { config, plugins, data, listen, admin } = arguments;
+        Flags { config, plugins, data, listen, admin }
+    }
+}
+
+/// Does what the command line says.
+pub fn run() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments.into()),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Completions(arguments) => complete::run(&arguments),
+    };
+    exit.into()
+}
+
+/// The environment. What is not UTF-8 is nothing of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Tells a person what is wrong.
+fn complain(sentence: impl Display) {
+    // Nobody is left to be told if stderr is gone.
+    let _ = writeln!(std::io::stderr(), "sluicegate: {sentence}");
+}
+
+/// Prints for machines and for people who asked. A reader that has gone away, as `head` does, is no error.
+fn print(text: impl Display) -> Result<(), Exit> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Exit::Well),
+        Err(error) => {
+            complain(format_args!("stdout cannot be written ({error}); give the output another place"));
+            Err(Exit::Unsound)
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! `sluicegate check`.
+
+use super::{ConfigArguments, Exit, complain, print, variables};
+use crate::config::{self, Config, Origin, Problems};
+use crate::plugin::{Plugins, RefusedFile, StartError, Status};
+use crate::telemetry::Metrics;
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Say it as one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Print every key with its default and meaning, as a file to start from, and check nothing.
+    #[arg(long, exclusive = true)]
+    print_config: bool,
+}
+
+/// All that was found.
+struct Report {
+    config: Result<(), Problems>,
+    notices: Vec<String>,
+    /// None: not looked at, as where they are is part of what is wrong.
+    plugins: Option<Result<Status, StartError>>,
+}
+
+pub(super) fn run(arguments: CheckArguments) -> Exit {
+    if arguments.print_config {
+        return print(config::print_reference().trim_end()).err().unwrap_or(Exit::Well);
+    }
+    let report = match Config::load(arguments.config.into(), variables()) {
+        Err(problems) => Report { config: Err(problems), notices: Vec::new(), plugins: None },
+        Ok(config) => {
+            let notices = config.notices.clone();
+            match check_plugins(config) {
+                Ok(plugins) => Report { config: Ok(()), notices, plugins: Some(plugins) },
+                Err(error) => {
+                    complain(format_args!(
+                        "the plugins cannot be tried ({error}); free memory or disk space"
+                    ));
+                    return Exit::Unsound;
+                }
+            }
+        }
+    };
+    let text = if arguments.json { report.as_json().to_string() } else { report.as_lines().join("\n") };
+    print(text).err().unwrap_or_else(|| report.exit())
+}
+
+/// Loads them as `serve` does. What it would keep for the next start is thrown away: a gateway that runs on the
+/// same data must not notice.
+fn check_plugins(config: Config) -> std::io::Result<Result<Status, StartError>> {
+    let state_directory = std::env::temp_dir().join(format!("sluicegate-check-{}", std::process::id()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    let metrics = Metrics::new(&config.telemetry);
+    let plugins = crate::plugin::Config { state_directory: state_directory.clone(), ..config.plugins };
+    let status = Plugins::start(plugins, metrics).map(|plugins| plugins.status());
+    match std::fs::remove_dir_all(&state_directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(status),
+    }
+}
+
+impl Report {
+    fn exit(&self) -> Exit {
+        match (&self.config, &self.plugins) {
+            (Err(_), _) | (_, Some(Err(_))) => Exit::Usage,
+            (Ok(()), Some(Ok(status))) if !is_sound(status) => Exit::Unsound,
+            _ => Exit::Well,
+        }
+    }
+
+    fn as_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        match &self.config {
+            Ok(()) => lines.push("configuration: well".to_owned()),
+            Err(Problems(problems)) => {
+                lines.push(format!("configuration: {} wrong", problems.len()));
+                lines.extend(problems.iter().map(|problem| format!("  {problem}")));
+                lines.push("plugins: not looked at before the configuration is right".to_owned());
+            }
+        }
+        lines.extend(self.notices.iter().map(|notice| format!("  {notice}")));
+        match &self.plugins {
+            None => {}
+            Some(Err(error)) => lines.push(format!("plugins: {error}")),
+            Some(Ok(status)) => plugin_lines(status, &mut lines),
+        }
+        lines
+    }
+
+    fn as_json(&self) -> Value {
+        let problems = match &self.config {
+            Ok(()) => Vec::new(),
+            Err(Problems(problems)) => problems.iter().map(problem_as_json).collect(),
+        };
+        let plugins = match &self.plugins {
+            None => Value::Null,
+            Some(Err(error)) => json!({ "error": error.to_string() }),
+            Some(Ok(status)) => status_as_json(status),
+        };
+        json!({
+            "well": self.exit() == Exit::Well,
+            "problems": problems,
+            "notices": self.notices,
+            "plugins": plugins,
+        })
+    }
+}
+
+/// Refused files of plugins that serve, and of none.
+fn refusals(status: &Status) -> impl Iterator<Item = &RefusedFile> {
+    status.refused.iter().chain(status.plugins.iter().filter_map(|plugin| plugin.refused.as_ref()))
+}
+
+fn is_sound(status: &Status) -> bool {
+    refusals(status).next().is_none() && status.missing.is_empty() && status.alarm.is_none()
+}
+
+fn plugin_lines(status: &Status, lines: &mut Vec<String>) {
+    let wrong = refusals(status).count() + status.missing.len() + usize::from(status.alarm.is_some());
+    let judgement = if wrong == 0 { "well".to_owned() } else { format!("{wrong} wrong") };
+    lines.push(format!("plugins: {judgement}, {} in {}", status.plugins.len(), status.directory.display()));
+    lines.extend(status.alarm.iter().map(|alarm| format!("  {alarm}")));
+    for plugin in &status.plugins {
+        let routes: Vec<String> = plugin
+            .routes
+            .iter()
+            .map(|route| format!("{} -> {}", route.path, route.topics.join(", ")))
+            .collect();
+        let digest = plugin.digest.get(..16).unwrap_or(&plugin.digest);
+        let (name, version, file) = (&plugin.name, &plugin.version, &plugin.file);
+        lines.push(format!("  {file}: {name}@{version};sha256:{digest}, {}", routes.join("; ")));
+    }
+    lines.extend(refusals(status).map(|refused| format!("  {}: refused: {}", refused.file, refused.reason)));
+    let missing = |name: &String| {
+        format!(
+            "  {name}: missing, and plugins.required names it; put its file into {}",
+            status.directory.display()
+        )
+    };
+    lines.extend(status.missing.iter().map(missing));
+}
+
+fn problem_as_json(problem: &config::Problem) -> Value {
+    let origin = match &problem.origin {
+        Origin::File { path, line } => json!({ "file": &**path, "line": line }),
+        Origin::Variable(name) => json!({ "variable": name }),
+        Origin::Flag(flag) => json!({ "flag": flag }),
+        Origin::Default => Value::Null,
+    };
+    json!({
+        "key": problem.key,
+        "value": problem.value,
+        "origin": origin,
+        "fault": problem.fault,
+        "remedy": problem.remedy,
+        "message": problem.to_string(),
+    })
+}
+
+fn status_as_json(status: &Status) -> Value {
+    let routes = |plugin: &crate::plugin::PluginStatus| -> Vec<Value> {
+        let route = |route: &crate::plugin::RouteStatus| json!({ "path": route.path, "title": route.title, "topics": route.topics });
+        plugin.routes.iter().map(route).collect()
+    };
+    let plugins: Vec<Value> = status
+        .plugins
+        .iter()
+        .map(|plugin| {
+            json!({
+                "name": plugin.name,
+                "version": plugin.version,
+                "digest": plugin.digest,
+                "file": plugin.file,
+                "routes": routes(plugin),
+            })
+        })
+        .collect();
+    let refused: Vec<Value> = refusals(status)
+        .map(|refused| json!({ "file": refused.file, "digest": refused.digest, "reason": refused.reason }))
+        .collect();
+    json!({
+        "directory": status.directory,
+        "alarm": status.alarm,
+        "loaded": plugins,
+        "refused": refused,
+        "missing": status.missing,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    fn report(status: Status) -> Report {
+        Report { config: Ok(()), notices: vec![], plugins: Some(Ok(status)) }
+    }
+
+    #[test]
+    fn a_refused_plugin_is_named_with_its_reason() {
+        let refused = RefusedFile {
+            file: "bad.wasm".into(),
+            digest: None,
+            reason: "it imports wasi:http/types; build it with …".into(),
+            since: SystemTime::UNIX_EPOCH,
+        };
+        let status = Status {
+            directory: "./plugins".into(),
+            refused: vec![refused],
+            missing: vec!["claims".into()],
+            ..Status::default()
+        };
+        let report = report(status);
+        assert_eq!(report.exit(), Exit::Unsound);
+        assert_eq!(
+            report.as_lines(),
+            [
+                "configuration: well",
+                "plugins: 2 wrong, 0 in ./plugins",
+                "  bad.wasm: refused: it imports wasi:http/types; build it with …",
+                "  claims: missing, and plugins.required names it; put its file into ./plugins",
+            ]
+        );
+        let json = report.as_json();
+        assert_eq!(json["well"], false);
+        assert_eq!(json["plugins"]["refused"][0]["file"], "bad.wasm");
+        assert_eq!(json["plugins"]["missing"][0], "claims");
+    }
+
+    #[test]
+    fn nothing_wrong_is_well() {
+        let report = report(Status { directory: "./plugins".into(), ..Status::default() });
+        assert_eq!(report.exit(), Exit::Well);
+        assert_eq!(report.as_lines(), ["configuration: well", "plugins: well, 0 in ./plugins"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! What no key says by itself: settings that make no sense together.
+
+use super::Config;
+use super::problem::{Origin, Problem};
+use crate::plugin::Limits;
+use std::net::SocketAddr;
+
+/// What a record has in the log beside its bytes: frame, id, key and headers.
+const RECORD_OVERHEAD_BYTES: u64 = 64 << 10;
+
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_http(config, &mut problems);
+    check_sink(config, &mut problems);
+    check_limits("plugins.limits", &config.plugins.limits, config, &mut problems);
+    for (name, plugin) in &config.plugins.plugins {
+        // What it inherits is reported once.
+        if plugin.limits != config.plugins.limits {
+            check_limits(&format!("plugin.{name}"), &plugin.limits, config, &mut problems);
+        }
+    }
+    problems
+}
+
+/// Refuses `left` above `right`.
+fn at_most(left: (&str, u64), right: (&str, u64), because: &str, problems: &mut Vec<Problem>) {
+    let ((key, value), (other, bound)) = (left, right);
+    if value > bound {
+        problems.push(Problem {
+            origin: Origin::Default,
+            key: key.to_owned(),
+            value: value.to_string(),
+            fault: format!("it is above {other} = {bound}, {because}"),
+            remedy: format!("lower {key} or raise {other}"),
+        });
+    }
+}
+
+fn check_http(config: &Config, problems: &mut Vec<Problem>) {
+    let http = &config.http;
+    let wide = |bytes: usize| bytes as u64;
+    let decompressed = ("http.decompressed_bytes_max", wide(http.decompressed_bytes_max));
+    at_most(
+        ("http.record_bytes_max", wide(http.records.record_bytes_max)),
+        decompressed,
+        "so that such a record could never come in",
+        problems,
+    );
+    at_most(
+        ("http.body_bytes_max", wide(http.body_bytes_max)),
+        decompressed,
+        "which holds for every body",
+        problems,
+    );
+    at_most(
+        decompressed,
+        ("http.body_budget_bytes", wide(http.body_budget_bytes)),
+        "so that such a body could never be held",
+        problems,
+    );
+    if overlap(http.listen, config.admin.listen) {
+        problems.push(Problem {
+            origin: Origin::Default,
+            key: "admin.listen".to_owned(),
+            value: config.admin.listen.to_string(),
+            fault: format!("http.listen = {} has this port already", http.listen),
+            remedy: "give the admin port another port".to_owned(),
+        });
+    }
+}
+
+fn overlap(data: SocketAddr, admin: SocketAddr) -> bool {
+    let everywhere = data.ip().is_unspecified() || admin.ip().is_unspecified();
+    // Port 0: the system chooses, and never the same.
+    data.port() == admin.port() && data.port() != 0 && (data.ip() == admin.ip() || everywhere)
+}
+
+fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
+    let log = &config.sink.log;
+    let record = config.http.records.record_bytes_max as u64 + RECORD_OVERHEAD_BYTES;
+    let largest = ("http.record_bytes_max + 64KiB", record);
+    at_most(
+        largest,
+        ("sink.segment_bytes", log.segment_bytes),
+        "so that the largest record would not fit into a file",
+        problems,
+    );
+    at_most(
+        ("http.decompressed_bytes_max", config.http.decompressed_bytes_max as u64),
+        ("sink.queue_bytes_max", log.queue_bytes_max),
+        "so that the records of the largest body could never be written",
+        problems,
+    );
+    at_most(
+        ("sink.segment_bytes", log.segment_bytes),
+        ("sink.high_water_bytes", log.high_water_bytes),
+        "so that the first file would be refused",
+        problems,
+    );
+    if let Some(retention) = log.retention_bytes {
+        at_most(
+            ("sink.retention_bytes + sink.segment_bytes", retention.saturating_add(log.segment_bytes)),
+            ("sink.high_water_bytes", log.high_water_bytes),
+            "so that records would be refused before old ones are removed",
+            problems,
+        );
+    }
+}
+
+fn check_limits(section: &str, limits: &Limits, config: &Config, problems: &mut Vec<Problem>) {
+    let key = |name: &str| format!("{section}.{name}");
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (record, call) = (ms(limits.record_time), ms(limits.call_time));
+    at_most(
+        (&key("record_ms"), record),
+        (&key("call_ms"), call),
+        "which a call of one record may not exceed either",
+        problems,
+    );
+    at_most(
+        (&key("slice_ms"), ms(limits.slice_time)),
+        (&key("call_ms"), call),
+        "so that no call would ever move to a judge thread",
+        problems,
+    );
+    at_most(
+        (&key("memory_bytes_max"), limits.memory_bytes_max),
+        ("plugins.memory_budget_bytes", config.plugins.memory_budget_bytes),
+        "so that one instance could take more than all may",
+        problems,
+    );
+}

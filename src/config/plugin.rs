@@ -1,0 +1,234 @@
+//! `[plugin.<name>]`: what an operator says about one plugin.
+
+use super::problem::{Origin, Problem};
+use super::section::{Findings, Section, take_table};
+use super::source::{Node, Table, Value};
+use super::value::{bytes, count, milliseconds};
+use crate::plugin::{Limits, PluginConfig};
+use crate::sink::log::log_path;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A plugin that may think for longer than this about a record is not fit for a request's path.
+const CALL_MS_MAX: u64 = 600_000;
+const MINUTES_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// A secret is a token or a key, not a file of data.
+const SETTING_BYTES_MAX: u64 = 64 << 10;
+
+/// Reads what a plugin may use. What the section does not say is as in `base`.
+pub(super) fn limits(s: &mut Section<'_>, base: Option<&Limits>) -> Limits {
+    let breaker = breaker(s, base);
+    Limits {
+        record_time: s.inherit(
+            "record_ms",
+            base.map(|base| base.record_time),
+            "25",
+            "Computing time for one record by itself.",
+            milliseconds(1..=CALL_MS_MAX),
+        ),
+        call_time: s.inherit(
+            "call_ms",
+            base.map(|base| base.call_time),
+            "250",
+            "Computing time for a call, whatever it holds.",
+            milliseconds(1..=CALL_MS_MAX),
+        ),
+        slice_time: s.inherit(
+            "slice_ms",
+            base.map(|base| base.slice_time),
+            "2",
+            "Computing time of a call before it moves from an HTTP thread to a judge thread.",
+            milliseconds(1..=1_000),
+        ),
+        call_records_max: s.inherit(
+            "call_records_max",
+            base.map(|base| base.call_records_max),
+            "256",
+            "Records a call.",
+            count(1..=100_000),
+        ),
+        memory_bytes_max: s.inherit(
+            "memory_bytes_max",
+            base.map(|base| base.memory_bytes_max),
+            r#""64MiB""#,
+            "Memory of one instance.",
+            bytes(65_536..=4 << 30),
+        ),
+        instances_max: s.inherit(
+            "instances_max",
+            base.map(|base| base.instances_max),
+            "64",
+            "Instances at a time.",
+            count(1..=10_000),
+        ),
+        output_bytes_max: s.inherit(
+            "output_bytes_max",
+            base.map(|base| base.output_bytes_max),
+            r#""16MiB""#,
+            "What a call may return.",
+            bytes(1_024..=1 << 30),
+        ),
+        fault_budget: s.inherit(
+            "fault_budget_ms",
+            base.map(|base| base.fault_budget),
+            "2_000",
+            "Computing time a request may spend on finding the records that the plugin faults on.",
+            milliseconds(1..=CALL_MS_MAX),
+        ),
+        log_lines_per_second: s.inherit(
+            "log_lines_per_second",
+            base.map(|base| base.log_lines_per_second),
+            "20",
+            "Lines it may write to the gateway's log.",
+            count(0..=100_000),
+        ),
+        ..breaker
+    }
+}
+
+/// The limits that stop a plugin from being called.
+fn breaker(s: &mut Section<'_>, base: Option<&Limits>) -> Limits {
+    Limits {
+        breaker_faults: s.inherit(
+            "breaker_faults",
+            base.map(|base| base.breaker_faults),
+            "50",
+            "Different records it faults on within the window that stop it from being called …",
+            count(1..=u32::MAX),
+        ),
+        breaker_share_percent: s.inherit(
+            "breaker_share_percent",
+            base.map(|base| base.breaker_share_percent),
+            "10",
+            "… if they are at least this share of what it was shown …",
+            count(0..=100),
+        ),
+        breaker_window: s.inherit(
+            "breaker_window_ms",
+            base.map(|base| base.breaker_window),
+            "10_000",
+            "… in this time …",
+            milliseconds(1..=MINUTES_MS_MAX),
+        ),
+        breaker_pause: s.inherit(
+            "breaker_pause_ms",
+            base.map(|base| base.breaker_pause),
+            "5_000",
+            "… for this long.",
+            milliseconds(1..=MINUTES_MS_MAX),
+        ),
+        ..Limits::default()
+    }
+}
+
+/// Takes `[plugin]` out of the tree: a section for each plugin.
+pub(super) fn sections(
+    tree: &mut Table,
+    base: &Limits,
+    findings: &mut Findings,
+) -> BTreeMap<String, PluginConfig> {
+    let mut plugins = BTreeMap::new();
+    for (name, node) in take_table(tree, "plugin", "plugin.<name>", findings).0 {
+        let path = format!("plugin.{name}");
+        if !is_plugin_name(&name) {
+            let fault = "no plugin can have this name".to_owned();
+            let remedy = "write [plugin.<name>] with lower-case letters, digits and dashes".to_owned();
+            let (origin, value) = (node.origin, node.value.written());
+            findings.problems.push(Problem { origin, key: path, value, fault, remedy });
+            continue;
+        }
+        let table = take_table(&mut Table(BTreeMap::from([(name.clone(), node)])), &name, &path, findings);
+        plugins.insert(name, plugin(table, path, base, findings));
+    }
+    plugins
+}
+
+fn is_plugin_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+fn plugin(table: Table, path: String, base: &Limits, findings: &mut Findings) -> PluginConfig {
+    let mut s = Section::within(table, path.clone(), findings);
+    let (settings, topics) = (s.table("settings"), s.table("topics"));
+    let limits = limits(&mut s, Some(base));
+    drop(s);
+    let settings = read_all(settings, &format!("{path}.settings"), findings, setting);
+    let topics = read_all(topics, &format!("{path}.topics"), findings, topic);
+    PluginConfig { limits, settings, topics }
+}
+
+/// Reads a table whose keys are somebody else's.
+fn read_all(
+    table: Table,
+    path: &str,
+    findings: &mut Findings,
+    read: fn(&Value) -> Result<String, (String, &'static str)>,
+) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (key, Node { value, origin }) in table.0 {
+        match read(&value) {
+            Ok(text) => drop(all.insert(key, text)),
+            Err((fault, remedy)) => {
+                let (key, value) = (format!("{path}.{key}"), shown(&value, &origin));
+                let remedy = remedy.to_owned();
+                findings.problems.push(Problem { origin, key, value, fault, remedy });
+            }
+        }
+    }
+    all
+}
+
+/// A setting may be a secret: what is wrong is told without it, unless it is only a file's name.
+fn shown(value: &Value, origin: &Origin) -> String {
+    match (value, origin) {
+        (_, Origin::Variable(_)) => "…".to_owned(),
+        (Value::Table(table), _) => {
+            let file = table.0.get("file").map(|file| file.value.written());
+            file.map_or_else(|| value.written(), |file| format!("{{ file = {file} }}"))
+        }
+        _ => value.written(),
+    }
+}
+
+fn setting(value: &Value) -> Result<String, (String, &'static str)> {
+    match value {
+        Value::Text(text) | Value::Word(text) | Value::Number(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Boolean(value) => Ok(value.to_string()),
+        Value::Table(table) => match table.0.get("file").map(|file| &file.value) {
+            Some(Value::Text(path)) if table.0.len() == 1 => secret(Path::new(path)),
+            _ => {
+                Err(("it is not a setting".to_owned(), "write text, or { file = \"path\" } and nothing else"))
+            }
+        },
+        Value::Datetime(_) | Value::List(_) => Err((
+            "it is not a setting".to_owned(),
+            "write text, a number, true, false, or { file = \"path\" }",
+        )),
+    }
+}
+
+fn secret(path: &Path) -> Result<String, (String, &'static str)> {
+    let remedy = "name a file of text that this user may read";
+    let fault = |reason: String| (format!("its file cannot be read ({reason})"), remedy);
+    let size = std::fs::metadata(path).map_err(|error| fault(error.to_string()))?.len();
+    if size > SETTING_BYTES_MAX {
+        return Err(fault(format!("it has {size} bytes; at most {SETTING_BYTES_MAX} are taken")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+fn topic(value: &Value) -> Result<String, (String, &'static str)> {
+    let remedy = "write at most 249 letters, digits, '.', '_' and '-'";
+    match value {
+        Value::Text(name) | Value::Word(name) => match log_path(Path::new(""), name) {
+            Ok(_) => Ok(name.clone()),
+            Err(_) => Err(("no topic can have this name".to_owned(), remedy)),
+        },
+        _ => Err(("it is not the name of a topic".to_owned(), remedy)),
+    }
+}

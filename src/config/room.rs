@@ -1,0 +1,301 @@
+//! The keys of each room.
+
+use super::section::{Findings, Section};
+use super::source::Table;
+use super::value::{address, bytes, count, directory, milliseconds, one_of, seconds, text, texts, wrong};
+use crate::telemetry::LogFormat;
+use crate::{http, plugin, record, shutdown, sink, telemetry};
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+/// A time that can be waited for: a day. More is a slip of the finger.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const MIB: usize = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
+    let mut s = Section::open(tree, "http", "The data port: where records come in.", findings);
+    http::Config {
+        listen: s.read("listen", r#""127.0.0.1:8080""#, "Where producers POST records.", address),
+        body_bytes_max: s.read(
+            "body_bytes_max",
+            r#""16MiB""#,
+            "A body as it comes over the wire; a larger one is 413.",
+            bytes(1..=1024 * MIB),
+        ),
+        decompressed_bytes_max: s.read(
+            "decompressed_bytes_max",
+            r#""32MiB""#,
+            "A body after gzip or zstd is undone; a larger one is 413.",
+            bytes(1..=1024 * MIB),
+        ),
+        records: record::Limits {
+            records_max: s.read(
+                "records_max",
+                "50_000",
+                "Records a request may hold; more and all of it is 413.",
+                count(1..=10_000_000),
+            ),
+            record_bytes_max: s.read(
+                "record_bytes_max",
+                r#""1MiB""#,
+                "A record; a larger one is rejected, its neighbours go on.",
+                bytes(1..=128 * MIB),
+            ),
+        },
+        header_bytes_max: s.read(
+            "header_bytes_max",
+            r#""32KiB""#,
+            "A request's line and headers; more is 431.",
+            // hyper reads no less at a time.
+            bytes(8_192..=MIB),
+        ),
+        header_timeout: s.read(
+            "header_timeout_ms",
+            "10_000",
+            "How long a connection may take to send a request's headers, and may idle.",
+            milliseconds(1..=DAY_MS),
+        ),
+        body_timeout: s.read(
+            "body_timeout_ms",
+            "30_000",
+            "How long a body may take after its headers; longer is 408.",
+            milliseconds(1..=DAY_MS),
+        ),
+        connections_max: s.read(
+            "connections_max",
+            "900",
+            "Connections at a time. Each is a file, and a process has 1,024 unless `ulimit -n` says more.",
+            count(1..=1_000_000),
+        ),
+        in_flight_max: s.read(
+            "in_flight_max",
+            "256",
+            "Requests judged and delivered at a time; more are 503.",
+            count(1..=1_000_000),
+        ),
+        body_budget_bytes: s.read(
+            "body_budget_bytes",
+            r#""256MiB""#,
+            "Bodies held at a time, over all connections; more are 503.",
+            bytes(1..=1024 * 1024 * MIB),
+        ),
+        http2_streams_max: s.read(
+            "http2_streams_max",
+            "100",
+            "Streams an HTTP/2 connection may have open.",
+            count(1..=10_000),
+        ),
+    }
+}
+
+pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminConfig {
+    let mut s = Section::open(tree, "admin", "The admin port: health, metrics, plugins.", findings);
+    http::AdminConfig {
+        listen: s.read(
+            "listen",
+            r#""127.0.0.1:8081""#,
+            "Where operators look. Off loopback it serves /livez, /readyz and /metrics only.",
+            address,
+        ),
+        names: s.read(
+            "names",
+            "[]",
+            "Host names it answers to beside those of loopback and its own address, e.g. [\"gateway.internal\"].",
+            texts,
+        ),
+    }
+}
+
+/// Where the gateway keeps what it has to keep.
+pub(super) fn data(tree: &mut Table, findings: &mut Findings) -> PathBuf {
+    let mut s = Section::open(tree, "data", "What the gateway keeps on disk.", findings);
+    let named = s.optional(
+        "directory",
+        r#""./data""#,
+        "One gateway at a time owns it. If you name it, it has to be there; ./data is made.",
+        directory,
+    );
+    named.unwrap_or_else(|| "./data".into())
+}
+
+pub(super) fn sink(tree: &mut Table, directory: PathBuf, findings: &mut Findings) -> sink::Config {
+    let mut s =
+        Section::open(tree, "sink", "The local log, which accepted records go to: for each topic.", findings);
+    let log = sink::log::Config {
+        segment_bytes: s.read(
+            "segment_bytes",
+            r#""64MiB""#,
+            "A file of the log. Retention removes whole ones.",
+            bytes(65_536..=16 * GIB),
+        ),
+        commit_bytes_max: s.read("commit_bytes_max", r#""1MiB""#, "What one sync covers.", bytes(1..=GIB)),
+        commit_records_max: s.read(
+            "commit_records_max",
+            "1_024",
+            "What one sync covers.",
+            count(1..=1_000_000),
+        ),
+        queue_bytes_max: s.read(
+            "queue_bytes_max",
+            r#""64MiB""#,
+            "Records that wait for the disk; more are 503.",
+            bytes(1..=64 * GIB),
+        ),
+        high_water_bytes: s.read(
+            "high_water_bytes",
+            r#""8GiB""#,
+            "All of a topic's log; beyond it records are 503.",
+            bytes(1..=u64::MAX >> 1),
+        ),
+        free_bytes_min: s.read(
+            "free_bytes_min",
+            r#""256MiB""#,
+            "Left free on the disk; records are 503 before it is touched.",
+            bytes(0..=u64::MAX >> 1),
+        ),
+        retention_bytes: s.optional(
+            "retention_bytes",
+            r#""4GiB""#,
+            "Removes a topic's oldest files while its log is larger. Off: nothing is removed.",
+            bytes(1..=u64::MAX >> 1),
+        ),
+        retention_age: s.optional(
+            "retention_age_s",
+            "604_800",
+            "Removes a topic's files that ended longer ago. Off: nothing is removed.",
+            seconds(1..=u64::from(u32::MAX)),
+        ),
+        retry_pause: s.read(
+            "retry_pause_ms",
+            "100",
+            "How long a disk that has failed is left alone before the next try.",
+            milliseconds(1..=DAY_MS),
+        ),
+        // Anything else loses records; no key leads there.
+        sync: sink::log::SyncMode::Always,
+    };
+    drop(s);
+    sink::Config { directory, log }
+}
+
+pub(super) fn telemetry(tree: &mut Table, findings: &mut Findings) -> telemetry::Config {
+    const FORMATS: &[(&str, LogFormat)] =
+        &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)];
+    let mut s = Section::open(tree, "telemetry", "The gateway's log and metrics.", findings);
+    telemetry::Config {
+        log_format: s.read(
+            "log_format",
+            r#""auto""#,
+            "The log on stderr: \"json\", \"text\", or \"auto\": text on a terminal and JSON elsewhere.",
+            one_of(FORMATS),
+        ),
+        log_filter: s.read(
+            "log_filter",
+            r#""info""#,
+            "What is logged: a level, or also target=level, e.g. \"warn,sluicegate::plugin=debug\".",
+            |value| {
+                let filter = text(value)?;
+                match telemetry::check_log_filter(&filter) {
+                    Ok(()) => Ok(filter),
+                    Err(fault) => wrong(fault, "write e.g. \"info\" or \"warn,sluicegate=debug\""),
+                }
+            },
+        ),
+        attribute_values_max: s.read(
+            "attribute_values_max",
+            "100",
+            "Different values of one attribute that a plugin may measure; the others become __other__.",
+            count(1..=2_000),
+        ),
+    }
+}
+
+pub(super) fn shutdown(tree: &mut Table, findings: &mut Findings) -> shutdown::Config {
+    let mut s = Section::open(tree, "shutdown", "What happens at SIGTERM.", findings);
+    shutdown::Config {
+        lame_duck: s.read(
+            "lame_duck_ms",
+            "0",
+            "How long to go on serving, not ready, so that load balancers turn away.",
+            milliseconds(0..=DAY_MS),
+        ),
+        drain_timeout: s.read(
+            "drain_timeout_ms",
+            "25_000",
+            "How long requests in flight may take after that. Kubernetes kills after 30 seconds.",
+            milliseconds(1..=DAY_MS),
+        ),
+    }
+}
+
+pub(super) fn plugins(tree: &mut Table, data: &Path, findings: &mut Findings) -> plugin::Config {
+    let mut s = Section::open(tree, "plugins", "The plugins, which decide what a valid record is.", findings);
+    let named = s.optional(
+        "directory",
+        r#""./plugins""#,
+        "Each *.wasm file in it is a plugin. If you name it, it has to be there.",
+        directory,
+    );
+    let limits = s.table("limits");
+    let mut config = plugin::Config {
+        directory_named: named.is_some(),
+        directory: named.unwrap_or_else(|| "./plugins".into()),
+        state_directory: data.join("plugins"),
+        required: s.read("required", "[]", "Plugins without which the gateway is not ready.", texts),
+        removal_grace: s.read(
+            "removal_grace_ms",
+            "2_000",
+            "How long a file must be missing before its plugin is removed.",
+            milliseconds(0..=DAY_MS),
+        ),
+        poll_interval: s.read(
+            "poll_interval_ms",
+            "5_000",
+            "How often the directory is looked at although nothing was heard of a change.",
+            milliseconds(10..=DAY_MS),
+        ),
+        judge_threads: s
+            .optional(
+                "judge_threads",
+                "2",
+                "Threads for records that take long. Off: one a core.",
+                count(1..=1_024),
+            )
+            .unwrap_or_else(cores),
+        judge_queue_max: s.read(
+            "judge_queue_max",
+            "256",
+            "Calls that wait for such a thread; more are 503.",
+            count(1..=1_000_000),
+        ),
+        memory_budget_bytes: s.read(
+            "memory_budget_bytes",
+            r#""1GiB""#,
+            "Memory of all instances of all plugins together.",
+            bytes(65_536..=1024 * GIB),
+        ),
+        file_bytes_max: s.read(
+            "file_bytes_max",
+            r#""64MiB""#,
+            "A larger plugin file is refused.",
+            bytes(1..=4 * GIB),
+        ),
+        limits: plugin::Limits::default(),
+        plugins: BTreeMap::new(),
+    };
+    drop(s);
+    findings
+        .reference
+        .section("plugins.limits", "What one plugin may use, unless [plugin.<name>] says otherwise.");
+    let mut s = Section::within(limits, "plugins.limits".to_owned(), findings);
+    config.limits = super::plugin::limits(&mut s, None);
+    drop(s);
+    config.plugins = super::plugin::sections(tree, &config.limits, findings);
+    config
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}

@@ -1,0 +1,167 @@
+//! The admin port: how things are, and the order to look again.
+
+mod guard;
+mod status;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use super::accept::Door;
+use super::activity::Ticket;
+use super::answer::{self, Answer, Asked, Kind, plain};
+use super::connection::{Answered, Limits, Protocol};
+use super::data::Gateway;
+use super::error::{Allow, IngestError};
+use super::{AdminConfig, readiness};
+use crate::plugin::{self, EmptyDirectory};
+use crate::shutdown::{Lifecycle, Phase};
+use guard::{Exposure, Guard};
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Request, StatusCode};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Operators, probes and scrapes are few; whoever opens more should not take descriptors from producers.
+const CONNECTIONS_MAX: usize = 64;
+
+/// No browser or probe sends more or takes longer.
+const LIMITS: Limits =
+    Limits { header_bytes_max: 16 << 10, header_timeout: Duration::from_secs(10), http2_streams_max: 16 };
+
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const NOT_FOUND: &str = "the admin port has nothing at this path; GET / lists what it has";
+
+const RELOAD_QUERY: &str = "a reload takes no query but empty=accept, which takes a directory without \
+                            plugins at its word; send POST /plugins/reload, or POST \
+                            /plugins/reload?empty=accept";
+
+const INDEX: &str = "\
+Sluicegate, admin port
+GET  /livez           the process answers
+GET  /readyz          a record can be taken now, or why not
+GET  /metrics         Prometheus text format
+GET  /plugins         what is live, and why a file is refused
+POST /plugins/reload  looks at the plugin directory now; ?empty=accept lets an empty one remove every plugin
+";
+
+/// What the admin port shows.
+pub struct Admin {
+    names: Arc<[String]>,
+    gateway: Arc<Gateway>,
+}
+
+impl Admin {
+    pub fn new(config: &AdminConfig, gateway: Arc<Gateway>) -> Admin {
+        Admin { names: config.names.clone().into(), gateway }
+    }
+}
+
+/// Serves the admin port until the data port has ended, so that the drain can be watched, or the gateway is
+/// told to stop.
+pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Lifecycle) {
+    let protocol = Arc::new(Protocol::new(&LIMITS));
+    let exposure = Exposure::of(&listener);
+    let closing = ended(admin.gateway.clone(), lifecycle.clone());
+    let serve = |stream: TcpStream| {
+        let guard = Guard { names: admin.names.clone(), exposure, reached_at: stream.local_addr().ok() };
+        let desk = Arc::new(Desk { gateway: admin.gateway.clone(), guard, lifecycle: lifecycle.clone() });
+        let protocol = protocol.clone();
+        async move {
+            let answer = |request, ticket| desk.clone().answer(request, ticket);
+            protocol.serve(stream, &desk.lifecycle, answer).await;
+        }
+    };
+    Door::new(CONNECTIONS_MAX, serve, |reason| admin.gateway.shed(reason))
+        .stand(listener, closing, &lifecycle)
+        .await;
+}
+
+/// Ends when the data port has, or all is cut.
+async fn ended(gateway: Arc<Gateway>, lifecycle: Lifecycle) {
+    let mut drained = gateway.drained.subscribe();
+    tokio::select! {
+        _ = drained.wait_for(|drained| *drained) => {}
+        () = lifecycle.reached(Phase::Stopped) => {}
+    }
+}
+
+/// Answers the requests of one connection.
+struct Desk {
+    gateway: Arc<Gateway>,
+    guard: Guard,
+    lifecycle: Lifecycle,
+}
+
+impl Desk {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, ticket: Ticket) -> Answered {
+        let asked = Asked::of(&request);
+        let (head, body) = request.into_parts();
+        drop(body); // nothing here takes one
+        let answer = match self.guard.check(&head) {
+            Ok(()) => self.reply(&head, &asked).await,
+            Err(error) => plain(error.kind(), &error.to_string(), &asked),
+        };
+        tracing::debug!(
+            request_id = asked.id.as_str(),
+            path = head.uri.path(),
+            status = answer.status.as_u16(),
+            "admin request answered"
+        );
+        drop(ticket);
+        answer.into_response(&asked)
+    }
+
+    async fn reply(&self, head: &Parts, asked: &Asked) -> Answer {
+        let allow = match head.uri.path() {
+            "/" | "/livez" | "/readyz" | "/metrics" | "/plugins" => Allow::Get,
+            "/plugins/reload" => Allow::Post,
+            _ => return plain(Kind::NotFound, NOT_FOUND, asked),
+        };
+        if !allow.includes(&head.method) {
+            return answer::refusal(&IngestError::Method { given: head.method.clone(), allow }, asked);
+        }
+        match head.uri.path() {
+            "/livez" => Answer::json(StatusCode::OK, &Readiness { status: "live", reasons: vec![] }),
+            "/readyz" => self.readiness(),
+            "/metrics" => Answer::text(StatusCode::OK, METRICS_TYPE, self.gateway.metrics.render()),
+            "/plugins" => plugins(&self.gateway.plugins.status()),
+            "/plugins/reload" => self.reload(head.uri.query().unwrap_or_default(), asked).await,
+            _ => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", INDEX.to_owned()),
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        let reasons = readiness::reasons(&self.gateway, &self.lifecycle);
+        match reasons.is_empty() {
+            true => Answer::json(StatusCode::OK, &Readiness { status: "ready", reasons }),
+            false => {
+                Answer::json(StatusCode::SERVICE_UNAVAILABLE, &Readiness { status: "not ready", reasons })
+            }
+        }
+    }
+
+    async fn reload(&self, query: &str, asked: &Asked) -> Answer {
+        let empty = match query {
+            "" => EmptyDirectory::Keep,
+            "empty=accept" => EmptyDirectory::Accept,
+            _ => return plain(Kind::QueryInvalid, RELOAD_QUERY, asked),
+        };
+        plugins(&self.gateway.plugins.reload(empty).await)
+    }
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+fn plugins(status: &plugin::Status) -> Answer {
+    Answer::json(StatusCode::OK, &status::Plugins::from(status))
+}

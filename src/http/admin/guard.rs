@@ -1,0 +1,145 @@
+//! Who may ask the admin port for what, as long as it knows no callers.
+
+use crate::http::answer::Kind;
+use hyper::Method;
+use hyper::header::{HOST, HeaderName, ORIGIN};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What may be seen from other machines: no settings, no file names, nothing to order.
+const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// From where the admin port can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exposure {
+    Loopback,
+    Beyond,
+}
+
+impl Exposure {
+    pub fn of(listener: &TcpListener) -> Exposure {
+        match listener.local_addr() {
+            Ok(address) if address.ip().is_loopback() => Exposure::Loopback,
+            _ => Exposure::Beyond,
+        }
+    }
+}
+
+/// Guards one connection.
+///
+/// A web page can make its reader's browser send requests to loopback, by naming an address of its own that
+/// changes to 127.0.0.1 (DNS rebinding), or just across sites. The first shows in the Host, the second in
+/// the Origin.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    /// Host names that the operator allows.
+    pub names: Arc<[String]>,
+    pub exposure: Exposure,
+    /// The address of ours that the client connected to.
+    pub reached_at: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum GuardError {
+    #[error("the request names no host; send the header Host")]
+    HostMissing,
+    #[error(
+        "the admin port does not go by the name '{host}'; ask for localhost or its own address, or add the \
+         name to admin.names"
+    )]
+    HostUnknown { host: String },
+    #[error(
+        "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, \
+         /readyz and /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
+    )]
+    Exposed,
+    #[error(
+        "a page of '{origin}' may not order anything here; use a command line, or a page of the admin \
+         port itself"
+    )]
+    CrossSite { origin: String },
+}
+
+impl GuardError {
+    pub fn kind(&self) -> Kind {
+        match self {
+            GuardError::HostMissing => Kind::HeaderInvalid,
+            GuardError::HostUnknown { .. } => Kind::HostUnknown,
+            GuardError::Exposed | GuardError::CrossSite { .. } => Kind::Forbidden,
+        }
+    }
+}
+
+impl Guard {
+    pub fn check(&self, head: &Parts) -> Result<(), GuardError> {
+        let host = host(head);
+        match &host {
+            Some(host) if self.goes_by(host) => {}
+            Some(host) => return Err(GuardError::HostUnknown { host: host.clone() }),
+            // Some probes of load balancers speak HTTP/1.0 and name none; no browser does.
+            None if head.version < hyper::Version::HTTP_11 => {}
+            None => return Err(GuardError::HostMissing),
+        }
+        if self.exposure == Exposure::Beyond && !OPEN_PATHS.contains(&head.uri.path()) {
+            return Err(GuardError::Exposed);
+        }
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            check_origin(head, host.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Loopback's names and addresses, the address that was reached, and what the operator allows; on any
+    /// port, as tunnels have ports of their own.
+    fn goes_by(&self, host: &str) -> bool {
+        let Ok(authority) = host.parse::<Authority>() else { return false };
+        let name = authority.host().trim_end_matches('.');
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<IpAddr>() {
+            Ok(address) => {
+                let address = address.to_canonical();
+                let reached = self.reached_at.map(|reached| reached.ip().to_canonical());
+                address.is_loopback() || reached == Some(address)
+            }
+            Err(_) => {
+                name.eq_ignore_ascii_case("localhost")
+                    || self.names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+            }
+        }
+    }
+}
+
+/// HTTP/2 names its host in the address, as do requests that are meant for a proxy. Two hosts are none of
+/// ours.
+fn host(head: &Parts) -> Option<String> {
+    if let Some(authority) = head.uri.authority() {
+        return Some(authority.as_str().to_owned());
+    }
+    let hosts: Vec<_> =
+        head.headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes())).collect();
+    (!hosts.is_empty()).then(|| hosts.join(", "))
+}
+
+/// A page of the admin port itself has an origin with its host. What is no browser has none.
+fn check_origin(head: &Parts, host: Option<&str>) -> Result<(), GuardError> {
+    let text = |name: &HeaderName| {
+        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    if let Some(origin) = text(&ORIGIN) {
+        let of = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        if of.is_none() || of != host {
+            return Err(GuardError::CrossSite { origin });
+        }
+    }
+    match text(&SEC_FETCH_SITE) {
+        Some(site) if !matches!(site.as_str(), "same-origin" | "none") => {
+            Err(GuardError::CrossSite { origin: text(&ORIGIN).unwrap_or(site) })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! Turns receipts and refusals into answers: the only place that knows what each is in HTTP.
+
+mod problem;
+mod receipt;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub(super) use problem::{Kind, plain, refusal};
+pub(super) use receipt::{Told, receipt};
+
+use super::connection::Answered;
+use super::header::{RequestId, X_REQUEST_ID};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER,
+};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use serde::Serialize;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// An answer before it is given a request's id.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// Which results of a batch the client wants to see: `?results=errors` or `?results=all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Results {
+    #[default]
+    All,
+    Errors,
+}
+
+/// What an answer needs to know of its request.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub id: RequestId,
+    pub method: Method,
+    pub version: Version,
+}
+
+impl Asked {
+    pub fn of<B>(request: &Request<B>) -> Asked {
+        Asked {
+            id: RequestId::of(request.headers()),
+            method: request.method().clone(),
+            version: request.version(),
+        }
+    }
+}
+
+impl Answer {
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+        Answer::written(status, JSON, body, 256)
+    }
+
+    pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Answer { status, headers, body: body.into_bytes() }
+    }
+
+    /// `bytes`: about how long the body will be.
+    fn written(status: StatusCode, kind: HeaderValue, body: &impl Serialize, bytes: usize) -> Answer {
+        let mut buffer = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut buffer, body)
+            .expect("texts and numbers, written to memory, are always JSON");
+        Answer { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body: buffer }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {
+        self.headers.insert(name, value);
+        self
+    }
+
+    fn retry_later(self) -> Answer {
+        self.with(RETRY_AFTER, HeaderValue::from(retry_after_seconds()))
+    }
+
+    pub fn into_response(mut self, asked: &Asked) -> Answered {
+        self.headers.insert(X_REQUEST_ID, asked.id.to_header());
+        if asked.version >= Version::HTTP_2 {
+            self.headers.remove(CONNECTION); // RFC 9113, section 8.2.2
+        }
+        if asked.method == Method::HEAD {
+            self.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            self.body.clear();
+        }
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// Spread out, so that clients refused together do not come back together.
+pub(super) fn retry_after_seconds() -> u16 {
+    fastrand::u16(1..=3)
+}

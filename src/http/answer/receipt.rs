@@ -1,0 +1,116 @@
+//! The answer to records that have been settled.
+
+use super::problem::{Kind, Members, problem};
+use super::wire::{Batch, Counts, List, Single, Violations};
+use super::{Answer, Asked, JSON, Results};
+use crate::pipeline::Receipt;
+use crate::plugin::Route;
+use crate::record::{RecordId, Shape};
+use crate::verdict::{Outcome, Violation};
+use hyper::StatusCode;
+
+/// The code of the gateway's own violation for a record over its limit: alone, it makes the answer 413.
+const RECORD_TOO_LARGE: &str = "record_too_large";
+
+/// About how long a result is: `{"index":1234,"status":"committed","record_id":"01…"}`.
+const RESULT_BYTES: usize = 80;
+
+/// What an answer says of its records, for the log beside it.
+pub(in crate::http) type Told = Counts;
+
+/// The answer to a request whose records have been settled, and the counts for the log.
+pub(in crate::http) fn receipt(
+    receipt: &Receipt,
+    route: &Route,
+    results: Results,
+    asked: &Asked,
+) -> (Answer, Told) {
+    let counts = Counts::of(&receipt.records);
+    let answer = match (receipt.shape, receipt.records.as_slice()) {
+        (Shape::Single, [(id, outcome)]) => single(*id, outcome, route, asked),
+        (Shape::Single | Shape::Batch, records) => batch(records, counts, results, asked),
+    };
+    (answer, counts)
+}
+
+fn single(id: RecordId, outcome: &Outcome, route: &Route, asked: &Asked) -> Answer {
+    let title = &route.title;
+    let (status, message, accepted) = match outcome {
+        Outcome::Committed(accepted) => {
+            (StatusCode::OK, format!("{title} ingested successfully"), Some(accepted))
+        }
+        Outcome::Stored(accepted) => {
+            (StatusCode::ACCEPTED, format!("{title} stored, to be delivered later"), Some(accepted))
+        }
+        Outcome::Discarded => (StatusCode::OK, format!("{title} valid and not published"), None),
+        Outcome::Quarantined(_) => (
+            StatusCode::ACCEPTED,
+            format!("{title} set aside for the operator: the plugin could not judge it"),
+            None,
+        ),
+        Outcome::Rejected(violations) => return rejected(id, violations, asked),
+        Outcome::Failed(failure) => {
+            let detail =
+                format!("the record was not taken: {failure}; send it again after the time in Retry-After");
+            let reason = Some(failure.as_str());
+            let members = Members { record_id: Some(id), reason, ..Members::default() };
+            return problem(Kind::RecordFailed, &detail, members, asked).retry_later();
+        }
+    };
+    let id_field = route.id_field.as_deref();
+    Answer::json(status, &Single { message, id_field, record_id: id, status: outcome.as_str(), accepted })
+}
+
+fn rejected(id: RecordId, violations: &[Violation], asked: &Asked) -> Answer {
+    let (kind, detail) = match violations {
+        [only] if only.code == RECORD_TOO_LARGE => {
+            (Kind::RecordTooLarge, format!("{} Send a smaller record (http.record_bytes_max).", only.message))
+        }
+        _ => (
+            Kind::RecordRejected,
+            format!(
+                "the record has {}; correct what 'violations' names and send it again",
+                counted(violations.len(), "violation")
+            ),
+        ),
+    };
+    let violations = Some(Violations(violations));
+    problem(kind, &detail, Members { record_id: Some(id), violations, ..Members::default() }, asked)
+}
+
+fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, asked: &Asked) -> Answer {
+    let list = List { records, results };
+    let bytes = 512 + records.len() * RESULT_BYTES;
+    let all = records.len();
+    if counts.failed > 0 {
+        let detail = format!(
+            "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says \
+             why, and sending a record again that is committed or stored publishes it twice",
+            counts.failed,
+            counted(all, "record")
+        );
+        let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
+        return problem(Kind::RecordsFailed, &detail, members, asked).retry_later();
+    }
+    if counts.rejected == all {
+        let detail = format!(
+            "of {} each is rejected; correct what their 'violations' name and send them again",
+            counted(all, "record")
+        );
+        let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
+        return problem(Kind::RecordsRejected, &detail, members, asked);
+    }
+    let status = if counts.rejected > 0 {
+        StatusCode::MULTI_STATUS
+    } else if counts.stored + counts.quarantined > 0 {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
+    Answer::written(status, JSON, &Batch { counts, results: list }, bytes)
+}
+
+/// `1 record`, `2 records`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,222 @@
+//! The data port.
+
+use super::Config;
+use super::accept::Door;
+use super::activity::Ticket;
+use super::admission::Admission;
+use super::answer::{self, Answer, Asked, Told};
+use super::body::{self, Bodies, BodyError};
+use super::connection::{self, Answered, Protocol};
+use super::error::{Allow, IngestError};
+use super::ingest::{Place, ingest};
+use super::readiness;
+use super::throttle::Throttle;
+use crate::pipeline::Pipeline;
+use crate::plugin::Plugins;
+use crate::shutdown::{Lifecycle, Phase};
+use crate::telemetry::{Metrics, RequestStatus};
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+const HEALTH: &str = "/health";
+
+/// Failed requests that are logged one by one: enough to see every kind, while an outage cannot fill the
+/// disk with lines about itself.
+const FAILURE_LINES_PER_SECOND: u32 = 20;
+
+/// What the ports need of the gateway.
+pub struct Gateway {
+    pub(super) config: Config,
+    pub(super) plugins: Plugins,
+    pub(super) pipeline: Pipeline,
+    pub(super) metrics: Metrics,
+    pub(super) bodies: Bodies,
+    pub(super) admission: Admission,
+    /// Records being settled: the drain waits for them, whether or not their client does.
+    pub(super) tasks: TaskTracker,
+    shed_log: Throttle,
+    failure_log: Throttle,
+    /// Set when `serve_data` has ended.
+    pub(super) drained: watch::Sender<bool>,
+}
+
+impl Gateway {
+    pub fn new(config: Config, plugins: Plugins, pipeline: Pipeline, metrics: Metrics) -> Gateway {
+        let limits = body::Limits {
+            bytes_max: config.body_bytes_max,
+            inflated_bytes_max: config.decompressed_bytes_max,
+            timeout: config.body_timeout,
+            budget_bytes: config.body_budget_bytes,
+        };
+        Gateway {
+            bodies: Bodies::new(limits),
+            admission: Admission::new(config.in_flight_max),
+            tasks: TaskTracker::new(),
+            shed_log: Throttle::new(1),
+            failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
+            drained: watch::Sender::new(false),
+            config,
+            plugins,
+            pipeline,
+            metrics,
+        }
+    }
+
+    /// Counts a client that is turned away. A line a second: under overload one for each would be a load of
+    /// its own.
+    pub(super) fn shed(&self, reason: &'static str) {
+        self.metrics.shed(reason);
+        if let Some(others) = self.shed_log.turn() {
+            tracing::warn!(reason, others, "clients are turned away");
+        }
+    }
+}
+
+/// Serves the data port until the drain is done: no connection is left and every record taken is settled,
+/// or the gateway is told to stop.
+pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle: Lifecycle) {
+    let protocol = Arc::new(Protocol::new(&connection::Limits {
+        header_bytes_max: gateway.config.header_bytes_max,
+        header_timeout: gateway.config.header_timeout,
+        http2_streams_max: gateway.config.http2_streams_max,
+    }));
+    let serve = |stream| {
+        let (protocol, gateway, lifecycle) = (protocol.clone(), gateway.clone(), lifecycle.clone());
+        async move {
+            let answer = |request, ticket| answer(gateway.clone(), lifecycle.clone(), request, ticket);
+            protocol.serve(stream, &lifecycle, answer).await;
+        }
+    };
+    Door::new(gateway.config.connections_max, serve, |reason| gateway.shed(reason))
+        .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
+        .await;
+    gateway.tasks.close();
+    tokio::select! {
+        () = gateway.tasks.wait() => {}
+        () = lifecycle.reached(Phase::Stopped) => {}
+    }
+    gateway.drained.send_replace(true);
+}
+
+async fn answer(
+    gateway: Arc<Gateway>,
+    lifecycle: Lifecycle,
+    request: Request<Incoming>,
+    ticket: Ticket,
+) -> Answered {
+    let started = Instant::now();
+    let asked = Asked::of(&request);
+    if request.uri().path() == HEALTH {
+        return health(&gateway, &lifecycle, &asked).into_response(&asked);
+    }
+    let mut arrived = None;
+    let settled = ingest(&gateway, request, &ticket, &mut arrived).await;
+    let (answer, counts) = match &settled {
+        Ok(settled) => {
+            let (answer, counts) =
+                answer::receipt(&settled.receipt, settled.place.route(), settled.results, &asked);
+            (answer, Some(counts))
+        }
+        Err(error) => (answer::refusal(error, &asked), None),
+    };
+    let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
+    report.publish(&gateway, settled.as_ref().err());
+    answer.into_response(&asked)
+}
+
+/// What the operator is told of a request.
+struct Report<'a> {
+    asked: &'a Asked,
+    /// None: no plugin serves its path.
+    place: Option<&'a Place>,
+    status: StatusCode,
+    counts: Option<Told>,
+    started: Instant,
+}
+
+impl Report<'_> {
+    fn publish(&self, gateway: &Gateway, error: Option<&IngestError>) {
+        let elapsed = self.started.elapsed();
+        if let Some(place) = self.place {
+            gateway.metrics.request(&place.route().path, request_status(self.status), elapsed);
+        }
+        self.log_answer(elapsed);
+        match error.and_then(shed_reason) {
+            Some(reason) => gateway.shed(reason),
+            None if self.status.is_server_error() => self.log_failure(gateway, error),
+            None => {}
+        }
+    }
+
+    fn route(&self) -> Option<&str> {
+        self.place.map(|place| place.route().path.as_str())
+    }
+
+    fn log_answer(&self, elapsed: Duration) {
+        tracing::debug!(
+            request_id = self.asked.id.as_str(),
+            route = self.route(),
+            status = self.status.as_u16(),
+            counts = self.counts.as_ref().map(tracing::field::debug),
+            milliseconds = elapsed.as_secs_f64() * 1e3,
+            "request answered"
+        );
+    }
+
+    fn log_failure(&self, gateway: &Gateway, error: Option<&IngestError>) {
+        let Some(others) = gateway.failure_log.turn() else { return };
+        tracing::warn!(
+            others,
+            request_id = self.asked.id.as_str(),
+            route = self.route(),
+            status = self.status.as_u16(),
+            counts = self.counts.as_ref().map(tracing::field::debug),
+            error = error.map(tracing::field::display),
+            "request failed"
+        );
+    }
+}
+
+/// Of a refusal that is for want of room.
+fn shed_reason(error: &IngestError) -> Option<&'static str> {
+    match error {
+        IngestError::Overloaded(_) => Some("in_flight"),
+        IngestError::Body(BodyError::NoRoom { .. }) => Some("body_budget"),
+        _ => None,
+    }
+}
+
+fn request_status(status: StatusCode) -> RequestStatus {
+    if status.is_success() {
+        RequestStatus::Success
+    } else if status.is_client_error() {
+        RequestStatus::Rejected
+    } else {
+        RequestStatus::Failed
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+}
+
+/// Healthy is ready: a record can be taken. Why it is not is for the admin port to say.
+fn health(gateway: &Gateway, lifecycle: &Lifecycle, asked: &Asked) -> Answer {
+    if !Allow::Get.includes(&asked.method) {
+        let error = IngestError::Method { given: asked.method.clone(), allow: Allow::Get };
+        return answer::refusal(&error, asked);
+    }
+    let (status, word) = match readiness::reasons(gateway, lifecycle).is_empty() {
+        true => (StatusCode::OK, "healthy"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
+    };
+    Answer::json(status, &Health { status: word, version: env!("CARGO_PKG_VERSION") })
+}

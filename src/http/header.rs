@@ -1,0 +1,150 @@
+//! What the headers of a request say.
+
+#[cfg(test)]
+mod tests;
+
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Names a request in the answer, the log and the traces.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// A header that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    #[error("the header {name} is there more than once; send it once")]
+    Repeated { name: HeaderName },
+    #[error("the header {name} holds bytes that are no visible ASCII; send it without them")]
+    Unreadable { name: HeaderName },
+    #[error("the request has both Content-Length and Transfer-Encoding; send one of them")]
+    TwoLengths,
+}
+
+/// The client's own name for its request if it is safe to repeat, else one of ours.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(HeaderValue);
+
+impl RequestId {
+    pub fn of(headers: &HeaderMap) -> RequestId {
+        match headers.get(X_REQUEST_ID) {
+            Some(id) if is_safe_id(id.as_bytes()) => RequestId(id.clone()),
+            _ => RequestId::mint(),
+        }
+    }
+
+    pub fn mint() -> RequestId {
+        let mut text = [0; ulid::ULID_LEN];
+        let id = ulid::Ulid::from_parts(now_ms(), fastrand::u128(..));
+        let text = id.array_to_str(&mut text);
+        RequestId(HeaderValue::from_str(text).expect("a ULID is letters and digits"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("checked, or ours: visible ASCII")
+    }
+
+    pub fn to_header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// Nothing that could break out of a log line, a JSON string, a shell word or a URL.
+fn is_safe_id(id: &[u8]) -> bool {
+    let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@~".contains(byte);
+    (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.iter().all(safe)
+}
+
+/// Milliseconds since 1970, UTC.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The one value of a header that must not be there twice.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, HeaderError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(HeaderError::Repeated { name: name.clone() });
+    }
+    value.to_str().map(Some).map_err(|_| HeaderError::Unreadable { name: name.clone() })
+}
+
+pub(super) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, HeaderError> {
+    single(headers, &CONTENT_TYPE)
+}
+
+/// Whether an answer in JSON is welcome (RFC 9110, section 12.5.1). What cannot be read excludes nothing.
+pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut most_specific = None;
+    let mut given = false;
+    for value in headers.get_all(ACCEPT) {
+        let Ok(value) = value.to_str() else { return true };
+        for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
+            given = true;
+            let (range, welcome) = media_range(range);
+            if let Some(rank) = rank(range) {
+                most_specific = most_specific.max(Some((rank, welcome)));
+            }
+        }
+    }
+    !given || most_specific.is_some_and(|(_, welcome)| welcome)
+}
+
+/// The range without its parameters, and whether its weight is more than nothing.
+fn media_range(range: &str) -> (&str, bool) {
+    let mut parts = range.split(';').map(str::trim);
+    let range = parts.next().unwrap_or_default();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    (range, weight.is_none_or(|weight| weight.parse::<f32>().map_or(true, |weight| weight > 0.0)))
+}
+
+/// How specifically a media range means JSON.
+fn rank(range: &str) -> Option<u8> {
+    match range {
+        "*/*" => Some(0),
+        "application/*" => Some(1),
+        _ => range.eq_ignore_ascii_case("application/json").then_some(2),
+    }
+}
+
+/// The request's trace context if it is a valid one (W3C Trace Context, section 3.2), as version 00.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let text = single(headers, &HeaderName::from_static("traceparent")).ok()??;
+    let (version, rest) = (text.get(..2)?, text.get(2..55)?);
+    let later = text.get(55..)?;
+    let known_length = later.is_empty() || (version != "00" && later.starts_with('-'));
+    let valid = known_length
+        && is_lower_hex(version)
+        && version != "ff"
+        && is_lower_hex(rest.get(34..50)?)
+        && is_lower_hex(rest.get(1..33)?)
+        && is_lower_hex(rest.get(51..53)?)
+        && [0, 33, 50].iter().all(|dash| rest.as_bytes()[*dash] == b'-')
+        && !is_zero(&rest[1..33])
+        && !is_zero(&rest[34..50]);
+    valid.then(|| format!("00{rest}"))
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_zero(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'0')
+}
+
+/// Of the request's headers those that a plugin asked for; values that are no text are withheld.
+pub(super) fn chosen(headers: &HeaderMap, names: &[String]) -> Vec<(String, String)> {
+    let values = |name: &String| {
+        let name = name.clone();
+        headers.get_all(name.as_str()).into_iter().filter_map(move |value| {
+            let value = std::str::from_utf8(value.as_bytes()).ok()?;
+            Some((name.clone(), value.to_owned()))
+        })
+    };
+    names.iter().flat_map(values).collect()
+}

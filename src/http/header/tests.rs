@@ -1,0 +1,95 @@
+use super::*;
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &str)| {
+        (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+    };
+    pairs.iter().map(pair).collect()
+}
+
+#[test]
+fn a_safe_request_id_is_kept_and_any_other_replaced_by_a_ulid() {
+    let id = |id: &str| RequestId::of(&headers(&[("x-request-id", id)])).as_str().to_owned();
+    assert_eq!(id("req_1/2.3:4-5~@a+b="), "req_1/2.3:4-5~@a+b=");
+    assert_eq!(id(&"a".repeat(128)).len(), 128);
+    for unsafe_id in ["", "a b", "a\"b", "<a>", "a,b", &"a".repeat(129)] {
+        assert_eq!(id(unsafe_id).len(), 26, "{unsafe_id:?}");
+    }
+    let ours = RequestId::of(&HeaderMap::new());
+    let minted = ulid::Ulid::from_string(ours.as_str()).expect("a ULID");
+    assert!(now_ms() - minted.timestamp_ms() < 60_000);
+}
+
+#[test]
+fn an_accept_header_refuses_json_only_if_it_says_so() {
+    let accepts = |value: &str| accepts_json(&headers(&[("accept", value)]));
+    for welcome in [
+        "*/*",
+        "application/json",
+        "text/html, */*;q=0.1",
+        "application/*",
+        "Application/JSON; charset=utf-8",
+        "*/*;q=0, application/json",
+        "",
+        "application/json;q=nonsense",
+    ] {
+        assert!(accepts(welcome), "{welcome}");
+    }
+    for excluded in ["text/html", "application/json;q=0", "*/*;q=0", "*/*, application/json;q=0.0", "image/*"]
+    {
+        assert!(!accepts(excluded), "{excluded}");
+    }
+    assert!(accepts_json(&HeaderMap::new()));
+    assert!(accepts_json(&headers(&[("accept", "text/html"), ("accept", "application/json")])));
+}
+
+#[test]
+fn a_traceparent_is_handed_on_only_if_it_is_valid() {
+    let read = |value: &str| traceparent(&headers(&[("traceparent", value)]));
+    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert_eq!(read(good).as_deref(), Some(good));
+    let later = good.replacen("00", "cc", 1);
+    assert_eq!(read(&format!("{later}-what-comes-later")).as_deref(), Some(good));
+    for invalid in [
+        "",
+        "00",
+        &good[..54],
+        &format!("{good}-more"),
+        &good.replacen("00", "ff", 1),
+        &good.replacen("0af", "0AF", 1),
+        &good.replacen("b7ad", "b7zd", 1),
+        &good.replacen("-b7", "_b7", 1),
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        &format!("{later}x"),
+    ] {
+        assert_eq!(read(invalid), None, "{invalid}");
+    }
+    assert_eq!(traceparent(&headers(&[("traceparent", good), ("traceparent", good)])), None);
+}
+
+#[test]
+fn a_header_that_decides_must_be_there_once_and_readable() {
+    let twice = headers(&[("content-type", "a/b"), ("content-type", "c/d")]);
+    assert_eq!(
+        content_type(&twice).unwrap_err().to_string(),
+        "the header content-type is there more than once; send it once"
+    );
+    let mut unreadable = HeaderMap::new();
+    unreadable.insert(CONTENT_TYPE, HeaderValue::from_bytes(b"text/\xe9").unwrap());
+    assert_eq!(
+        content_type(&unreadable).unwrap_err().to_string(),
+        "the header content-type holds bytes that are no visible ASCII; send it without them"
+    );
+    assert_eq!(content_type(&HeaderMap::new()), Ok(None));
+}
+
+#[test]
+fn a_plugin_sees_the_headers_it_asked_for_and_no_others() {
+    let mut given = headers(&[("x-source", "a"), ("x-source", "b"), ("authorization", "secret")]);
+    given.insert("x-broken", HeaderValue::from_bytes(b"\xff").unwrap());
+    assert_eq!(
+        chosen(&given, &["x-source".into(), "x-broken".into(), "x-absent".into()]),
+        [("x-source".to_owned(), "a".to_owned()), ("x-source".to_owned(), "b".to_owned())]
+    );
+}

@@ -1,0 +1,52 @@
+use super::*;
+use crate::http::rig::within;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::oneshot;
+
+#[test]
+fn the_query_chooses_the_results_and_may_say_whatever_else() {
+    assert_eq!(results(""), Ok(Results::All));
+    assert_eq!(results("results=all"), Ok(Results::All));
+    assert_eq!(results("utm_source=a&results=errors&x"), Ok(Results::Errors));
+    assert_eq!(results("resultset=none"), Ok(Results::All));
+    assert_eq!(
+        results("results=some").unwrap_err().to_string(),
+        "the query has results=some; send results=errors or results=all"
+    );
+}
+
+#[tokio::test]
+async fn work_goes_on_when_the_client_has_left_and_the_drain_waits_for_it() {
+    static ENDED: AtomicBool = AtomicBool::new(false);
+    let tasks = TaskTracker::new();
+    let (begun, has_begun) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let work = async move {
+        begun.send(()).unwrap();
+        may_go_on.await.unwrap();
+        ENDED.store(true, Ordering::SeqCst);
+    };
+    {
+        let mut waiting = Box::pin(outlive(&tasks, work));
+        tokio::select! {
+            _ = &mut waiting => panic!("it cannot have ended"),
+            begun = has_begun => begun.unwrap(),
+        }
+    } // the client leaves
+    tasks.close();
+    assert_eq!(tasks.len(), 1);
+    go_on.send(()).unwrap();
+    within(tasks.wait()).await;
+    assert!(ENDED.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_panic_acknowledges_nothing() {
+    let tasks = TaskTracker::new();
+    let ended = outlive::<()>(&tasks, async { panic!("expected by this test") }).await;
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
+         report request_id"
+    );
+}

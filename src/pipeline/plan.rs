@@ -1,0 +1,228 @@
+//! From findings to what has to be delivered, and from deliveries to outcomes.
+
+use super::Submission;
+use crate::plugin::{Generation, Route};
+use crate::record::{Batch, Record};
+use crate::sink::{Delivered, Message, Shipment};
+use crate::verdict::{
+    Acceptance, Accepted, Failure, Fault, Finding, Ledger, Outcome, Value, Verdict, Violation,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What of a batch goes to the sink, and what its records are owed for it.
+pub struct Plan {
+    pub shipment: Shipment,
+    /// In the order of the shipment's messages.
+    pub promises: Vec<Promise>,
+}
+
+/// A record whose outcome hangs on the delivery of its messages.
+pub struct Promise {
+    index: usize,
+    /// How many messages of the shipment are this record's; all have to be delivered.
+    messages: usize,
+    then: Then,
+}
+
+enum Then {
+    Accepted(Accepted),
+    Quarantined(Fault),
+}
+
+impl Plan {
+    /// Settles at once what needs no delivery.
+    pub fn draw(
+        submission: &Submission,
+        batch: &Batch,
+        findings: Vec<Finding>,
+        received_at_ms: u64,
+        ledger: &mut Ledger,
+    ) -> Plan {
+        let route = &submission.generation.manifest.routes[submission.route];
+        let mut draft = Draft { submission, route, received_at_ms, plan: Plan::empty(submission, batch) };
+        for (index, (finding, record)) in findings.into_iter().zip(&batch.records).enumerate() {
+            match finding {
+                Finding::Verdict(Verdict::Accept(acceptance)) => draft.accept(index, record, acceptance),
+                Finding::Verdict(Verdict::Split(parts)) => draft.split(index, record, parts),
+                Finding::Verdict(Verdict::Reject(violations)) => {
+                    ledger.settle(index, Outcome::Rejected(violations));
+                }
+                Finding::Verdict(Verdict::Discard(why)) => {
+                    tracing::debug!(record_id = %record.id, why, "record discarded by its plugin");
+                    ledger.settle(index, Outcome::Discarded);
+                }
+                Finding::Fault(fault) => draft.quarantine(index, record, fault),
+                Finding::Failed(failure) => ledger.settle(index, Outcome::Failed(failure)),
+            }
+        }
+        draft.plan
+    }
+
+    fn empty(submission: &Submission, batch: &Batch) -> Plan {
+        let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
+        if let Some(traceparent) = &submission.traceparent {
+            headers.push(("traceparent", Bytes::from(traceparent.clone())));
+        }
+        let messages = Vec::with_capacity(batch.records.len());
+        Plan { shipment: Shipment { headers, messages }, promises: Vec::with_capacity(batch.records.len()) }
+    }
+}
+
+struct Draft<'s> {
+    submission: &'s Submission,
+    route: &'s Route,
+    received_at_ms: u64,
+    plan: Plan,
+}
+
+impl Draft<'_> {
+    fn accept(&mut self, index: usize, record: &Record, mut acceptance: Acceptance) {
+        let accepted = Accepted {
+            id: acceptance.id.take(),
+            warnings: std::mem::take(&mut acceptance.warnings),
+        };
+        let message = self.message(record, record.id, acceptance);
+        self.plan.shipment.messages.push(message);
+        self.plan.promises.push(Promise { index, messages: 1, then: Then::Accepted(accepted) });
+    }
+
+    fn split(&mut self, index: usize, record: &Record, parts: Vec<Acceptance>) {
+        let messages = parts.len();
+        let mut id = None;
+        let mut warnings: Vec<Violation> = Vec::new();
+        for (number, mut part) in parts.into_iter().enumerate() {
+            id = id.or_else(|| part.id.take());
+            warnings.append(&mut part.warnings);
+            // The plugin room bounds the parts of a record well below 65,536.
+            let part_id = record.id.part(u16::try_from(number).unwrap_or(u16::MAX));
+            let message = self.message(record, part_id, part);
+            self.plan.shipment.messages.push(message);
+        }
+        let then = Then::Accepted(Accepted { id, warnings });
+        self.plan.promises.push(Promise { index, messages, then });
+    }
+
+    fn message(&self, record: &Record, id: crate::record::RecordId, acceptance: Acceptance) -> Message {
+        let mut headers = acceptance.headers;
+        let value = match acceptance.value {
+            Value::AsPosted => {
+                if let Some(kind) = &self.submission.content_type {
+                    add_content_type(&mut headers, kind);
+                }
+                Some(record.bytes())
+            }
+            Value::Replaced(bytes) => Some(bytes),
+            Value::Tombstone => None,
+        };
+        Message {
+            topic: self.route.topics[acceptance.topic].clone(),
+            id,
+            key: acceptance.key,
+            value,
+            time_ms: self.received_at_ms,
+            headers,
+        }
+    }
+
+    /// The record's own bytes, with all that a person needs to judge it again.
+    fn quarantine(&mut self, index: usize, record: &Record, fault: Fault) {
+        let generation: &Arc<Generation> = &self.submission.generation;
+        let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let mut headers = vec![
+            ("sluicegate-route".to_owned(), text(&self.route.path)),
+            ("sluicegate-plugin-name".to_owned(), text(&generation.manifest.name)),
+            ("sluicegate-plugin-version".to_owned(), text(&generation.manifest.version)),
+            ("sluicegate-plugin-digest".to_owned(), text(&format!("sha256:{}", generation.digest))),
+            ("sluicegate-fault".to_owned(), text(fault.kind.as_str())),
+            ("sluicegate-fault-detail".to_owned(), text(&fault.detail)),
+            ("sluicegate-received-at".to_owned(), text(&self.received_at_ms.to_string())),
+        ];
+        if let Some(kind) = &self.submission.content_type {
+            add_content_type(&mut headers, kind);
+        }
+        self.plan.shipment.messages.push(Message {
+            topic: self.route.dead_letters.clone(),
+            id: record.id,
+            key: None,
+            value: Some(record.bytes()),
+            time_ms: self.received_at_ms,
+            headers,
+        });
+        self.plan.promises.push(Promise { index, messages: 1, then: Then::Quarantined(fault) });
+    }
+}
+
+fn add_content_type(headers: &mut Vec<(String, Bytes)>, kind: &str) {
+    if !headers.iter().any(|(name, _)| name == "content-type") {
+        headers.push(("content-type".to_owned(), Bytes::copy_from_slice(kind.as_bytes())));
+    }
+}
+
+/// Keeps or breaks each promise by what became of its messages.
+pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Failure>>, ledger: &mut Ledger) {
+    let mut deliveries = deliveries.into_iter();
+    for promise in promises {
+        let mut worst = Ok(Delivered::Committed);
+        for delivery in deliveries.by_ref().take(promise.messages) {
+            worst = worse(worst, delivery);
+        }
+        ledger.settle(promise.index, outcome(promise.then, worst));
+    }
+}
+
+fn worse(one: Result<Delivered, Failure>, other: Result<Delivered, Failure>) -> Result<Delivered, Failure> {
+    match (one, other) {
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+        (Ok(Delivered::Stored), _) | (_, Ok(Delivered::Stored)) => Ok(Delivered::Stored),
+        (Ok(Delivered::Committed), Ok(Delivered::Committed)) => Ok(Delivered::Committed),
+    }
+}
+
+fn outcome(then: Then, delivery: Result<Delivered, Failure>) -> Outcome {
+    match (then, delivery) {
+        (_, Err(failure)) => Outcome::Failed(failure),
+        (Then::Accepted(accepted), Ok(Delivered::Committed)) => Outcome::Committed(accepted),
+        (Then::Accepted(accepted), Ok(Delivered::Stored)) => Outcome::Stored(accepted),
+        (Then::Quarantined(fault), Ok(_)) => Outcome::Quarantined(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn promise(index: usize, messages: usize) -> Promise {
+        Promise { index, messages, then: Then::Accepted(Accepted::default()) }
+    }
+
+    #[test]
+    fn a_split_record_is_committed_only_if_all_its_parts_are() {
+        let mut ledger = Ledger::open(3);
+        let deliveries = vec![
+            Ok(Delivered::Committed),
+            Err(Failure::SinkFull),
+            Ok(Delivered::Committed),
+            Ok(Delivered::Stored),
+            Ok(Delivered::Committed),
+        ];
+        settle(vec![promise(2, 2), promise(0, 2), promise(1, 1)], deliveries, &mut ledger);
+        assert_eq!(
+            ledger.close(),
+            [
+                Outcome::Stored(Accepted::default()),
+                Outcome::Committed(Accepted::default()),
+                Outcome::Failed(Failure::SinkFull),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_record_whose_dead_letter_is_not_durable_is_to_be_sent_again() {
+        let fault = Fault { kind: crate::verdict::FaultKind::Trap, detail: "unreachable".into() };
+        let kept = outcome(Then::Quarantined(fault.clone()), Ok(Delivered::Committed));
+        assert_eq!(kept, Outcome::Quarantined(fault.clone()));
+        let lost = outcome(Then::Quarantined(fault), Err(Failure::SinkUnavailable));
+        assert_eq!(lost, Outcome::Failed(Failure::SinkUnavailable));
+    }
+}

@@ -1,0 +1,105 @@
+//! The data directory: held by one process at a time, with a place for each topic's log and spool.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::FlockOperation;
+
+use super::disk::{Disk, RealDisk};
+use super::error::{DiskFault, OpenError};
+use super::{Config, Log};
+
+const LOCK_NAME: &str = "lock";
+const LOG_NAME: &str = "log";
+const SPOOL_NAME: &str = "spool";
+
+/// Kafka's limit, so that every topic of a log can become one of a broker.
+const TOPIC_BYTES_MAX: usize = 249;
+
+/// A data directory that this process alone writes to, for as long as this value or a log opened through it
+/// lives.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: PathBuf,
+    lock: Arc<File>,
+}
+
+impl Directory {
+    /// Makes the directory where it is missing (mode 0700) and takes its lock, without waiting for it.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it, `Directory` if it cannot be made or written to.
+    pub fn lock(path: &Path) -> Result<Self, OpenError> {
+        let unusable = |fault| OpenError::Directory { dir: path.to_owned(), fault };
+        RealDisk.create_dir(path).map_err(DiskFault::at("create", path)).map_err(unusable)?;
+        let name = path.join(LOCK_NAME);
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&name)
+            .map_err(DiskFault::at("open", &name))
+            .map_err(unusable)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: Arc::new(lock) }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { dir: path.to_owned() }),
+            Err(error) => Err(unusable(DiskFault::new("lock", &name, &error.into()))),
+        }
+    }
+
+    /// The directory as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the log that serves as the sink of a topic; it holds the lock of the directory too.
+    ///
+    /// # Errors
+    /// As [`Log::open`], and `Topic` if the name is none.
+    pub fn log(&self, topic: &str, config: Config) -> Result<Log, OpenError> {
+        self.open(&log_path(&self.path, topic)?, config)
+    }
+
+    /// Opens the log that spools a topic; it holds the lock of the directory too.
+    ///
+    /// # Errors
+    /// As [`Log::open`], and `Topic` if the name is none.
+    pub fn spool(&self, topic: &str, config: Config) -> Result<Log, OpenError> {
+        self.open(&spool_path(&self.path, topic)?, config)
+    }
+
+    fn open(&self, dir: &Path, config: Config) -> Result<Log, OpenError> {
+        Log::open_held(Arc::new(RealDisk), dir, config, Some(Arc::clone(&self.lock)))
+    }
+}
+
+/// Where the log of a topic lies in a data directory.
+///
+/// # Errors
+/// `Topic` if the name is none: it becomes a path, so nothing else is let through.
+pub fn log_path(data: &Path, topic: &str) -> Result<PathBuf, OpenError> {
+    topic_path(data, LOG_NAME, topic)
+}
+
+/// Where the spool of a topic lies in a data directory.
+///
+/// # Errors
+/// `Topic` if the name is none.
+pub fn spool_path(data: &Path, topic: &str) -> Result<PathBuf, OpenError> {
+    topic_path(data, SPOOL_NAME, topic)
+}
+
+fn topic_path(data: &Path, kind: &str, topic: &str) -> Result<PathBuf, OpenError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let named = !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && topic.bytes().all(allowed);
+    if named && topic != "." && topic != ".." {
+        Ok(data.join(kind).join(topic))
+    } else {
+        Err(OpenError::Topic { name: topic.to_owned() })
+    }
+}

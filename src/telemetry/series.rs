@@ -1,0 +1,223 @@
+//! The label sets of one instrument, within a budget.
+
+use super::provider::{Bound, Recorder};
+use crate::verdict::AttributeValue;
+use opentelemetry::{Key, KeyValue};
+use parking_lot::RwLock;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+
+/// Stands for every value beyond the budget.
+pub(super) const OTHER: &str = "__other__";
+
+/// Label sets an instrument may have: each is a series in every Prometheus that scrapes.
+pub(super) const SETS_MAX: usize = 2_000;
+
+/// What the SDK has to hold: the sets and, of each combination that is too much, the one for others.
+pub(super) const SDK_SERIES_MAX: usize = SETS_MAX + 2;
+
+/// A label value is for people to choose from a list; a longer one is data.
+const VALUE_BYTES_MAX: usize = 256;
+
+/// Something that can be a label's value. None: the label is left out.
+pub(super) trait LabelValue {
+    fn text(&self) -> Option<Cow<'_, str>>;
+}
+
+impl LabelValue for &str {
+    fn text(&self) -> Option<Cow<'_, str>> {
+        (!self.is_empty()).then_some(Cow::Borrowed(*self))
+    }
+}
+
+/// As text throughout: Prometheus knows no other, and `1` and `"1"` would be one series twice.
+impl LabelValue for AttributeValue {
+    fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            AttributeValue::Absent => None,
+            AttributeValue::Text(text) => text.as_str().text().map(|_| Cow::Borrowed(text.as_str())),
+            AttributeValue::Integer(value) => Some(value.to_string().into()),
+            AttributeValue::Float(value) => Some(value.to_string().into()),
+            AttributeValue::Boolean(value) => Some(if *value { "true" } else { "false" }.into()),
+        }
+    }
+}
+
+/// Called with the attribute whose value became `__other__`.
+type Spill = Box<dyn Fn(&str) + Send + Sync>;
+
+pub(super) struct Series {
+    recorder: Recorder,
+    keys: Vec<Key>,
+    values_max: usize,
+    hasher: RandomState,
+    known: RwLock<Known>,
+    spill: Spill,
+}
+
+#[derive(Default)]
+struct Known {
+    /// For each attribute.
+    values: Vec<HashSet<Box<str>>>,
+    /// By the hash of the set, as the borrowed form of a set cannot be looked up in a map of owned ones.
+    sets: HashMap<u64, Vec<Entry>, BuildHasherDefault<HashIsKey>>,
+    sets_count: usize,
+}
+
+struct Entry {
+    values: Box<[Option<Box<str>>]>,
+    bound: Bound,
+}
+
+impl Series {
+    pub fn new(recorder: Recorder, keys: &[&str], values_max: usize, spill: Spill) -> Series {
+        let known = Known { values: vec![HashSet::new(); keys.len()], ..Known::default() };
+        Series {
+            recorder,
+            keys: keys.iter().map(|key| Key::from((*key).to_owned())).collect(),
+            values_max,
+            hasher: RandomState::new(),
+            known: RwLock::new(known),
+            spill,
+        }
+    }
+
+    /// Of an instrument of ours, whose labels are words of ours or declared paths.
+    pub fn closed(recorder: Recorder, keys: &[&str], values_max: usize) -> Series {
+        Series::new(recorder, keys, values_max, Box::new(|_| {}))
+    }
+
+    /// The series of these values, in the order of the keys. Missing ones are absent.
+    pub fn resolve<V: LabelValue>(&self, values: &[V]) -> Bound {
+        let values = &values[..values.len().min(self.keys.len())];
+        let hash = self.hash(values);
+        if let Some(bound) = self.known.read().find(hash, values) {
+            return bound.clone();
+        }
+        self.admit(values)
+    }
+
+    fn hash<V: LabelValue>(&self, values: &[V]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for value in values {
+            match value.text() {
+                Some(text) => hasher.write(text.as_bytes()),
+                None => hasher.write_u8(0xfe),
+            }
+            // Not a byte of UTF-8: ("ab", "c") is not ("a", "bc").
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+
+    /// The first time for this set, or one that is over the budget.
+    #[cold]
+    fn admit<V: LabelValue>(&self, values: &[V]) -> Bound {
+        // What is over the budget comes again and again: it must not take the write lock each time.
+        let known = self.known.read();
+        let found = match self.within_budget(&known, values) {
+            set if known.find(self.hash(&set), &set).is_none() && known.sets_count >= SETS_MAX => {
+                others(&set)
+            }
+            set => set,
+        };
+        let bound = known.find(self.hash(&found), &found).cloned();
+        drop(known);
+        if let Some(bound) = bound {
+            self.tell_spilled(values, &found);
+            return bound;
+        }
+        let mut known = self.known.write();
+        // Another thread may have used up the budget meanwhile.
+        let set = match self.within_budget(&known, values) {
+            set if known.sets_count >= SETS_MAX => others(&set),
+            set => set,
+        };
+        let bound = self.insert(&mut known, &set);
+        drop(known);
+        self.tell_spilled(values, &set);
+        bound
+    }
+
+    fn within_budget<'a, V: LabelValue>(&self, known: &Known, values: &'a [V]) -> Vec<Option<Cow<'a, str>>> {
+        let bounded = |(index, value): (usize, &'a V)| {
+            let text = value.text()?;
+            let seen = &known.values[index];
+            let fits = text.len() <= VALUE_BYTES_MAX;
+            let admitted = seen.contains(&*text) || (fits && seen.len() < self.values_max);
+            Some(if admitted { text } else { Cow::Borrowed(OTHER) })
+        };
+        values.iter().enumerate().map(bounded).collect()
+    }
+
+    fn insert(&self, known: &mut Known, set: &[Option<Cow<'_, str>>]) -> Bound {
+        let hash = self.hash(set);
+        if let Some(bound) = known.find(hash, set) {
+            return bound.clone();
+        }
+        for (seen, value) in known.values.iter_mut().zip(set) {
+            if let Some(value) = value.as_deref().filter(|value| *value != OTHER) {
+                seen.insert(value.into());
+            }
+        }
+        let label = |(key, value): (&Key, &Option<Cow<'_, str>>)| {
+            Some(KeyValue::new(key.clone(), value.as_deref()?.to_owned()))
+        };
+        let labels: Vec<KeyValue> = self.keys.iter().zip(set).filter_map(label).collect();
+        let bound = self.recorder.bind(&labels);
+        let values = set.iter().map(|value| value.as_deref().map(Box::from)).collect();
+        known.sets.entry(hash).or_default().push(Entry { values, bound: bound.clone() });
+        known.sets_count += 1;
+        bound
+    }
+
+    fn tell_spilled<V: LabelValue>(&self, values: &[V], set: &[Option<Cow<'_, str>>]) {
+        for ((key, value), bounded) in self.keys.iter().zip(values).zip(set) {
+            if bounded.as_deref() == Some(OTHER) && value.text().as_deref() != Some(OTHER) {
+                (self.spill)(key.as_str());
+            }
+        }
+    }
+}
+
+/// The set that stands for all whose combination is beyond the budget.
+fn others<'a>(set: &[Option<Cow<'a, str>>]) -> Vec<Option<Cow<'a, str>>> {
+    set.iter().map(|_| Some(Cow::Borrowed(OTHER))).collect()
+}
+
+impl Known {
+    fn find<V: LabelValue>(&self, hash: u64, values: &[V]) -> Option<&Bound> {
+        let same = |entry: &&Entry| {
+            entry.values.len() == values.len()
+                && entry
+                    .values
+                    .iter()
+                    .zip(values)
+                    .all(|(known, value)| known.as_deref() == value.text().as_deref())
+        };
+        self.sets.get(&hash)?.iter().find(same).map(|entry| &entry.bound)
+    }
+}
+
+impl LabelValue for Option<Cow<'_, str>> {
+    fn text(&self) -> Option<Cow<'_, str>> {
+        self.as_deref().map(Cow::Borrowed)
+    }
+}
+
+/// The key is a hash already.
+#[derive(Default)]
+struct HashIsKey(u64);
+
+impl Hasher for HashIsKey {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only u64 keys are hashed")
+    }
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}

@@ -1,0 +1,164 @@
+//! Clients that know what they sent and what they were told, and the oracle that compares it with the log.
+
+use crate::client::Client;
+use sluicegate::sink::log::{Read, Reader, log_path};
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub const PATH: &str = "/ingest-financial-transaction/";
+pub const TOPIC: &str = "raw_financial_transactions";
+
+/// A client is a key; its records are numbered.
+pub type Id = (usize, usize);
+
+/// The body that belongs to an id: every seventh is one that has to be rejected.
+pub fn body((client, number): Id) -> String {
+    let amount = if number % 7 == 3 { "-1".to_owned() } else { format!("{}.5", number % 900 + 1) };
+    format!(
+        r#"{{"transaction_id":"{client}-{number}","timestamp":"2026-01-15T10:30:00Z","account_id":"{client}","amount":{amount},"currency":"EUR","transaction_type":"purchase","filler":"{}"}}"#,
+        "x".repeat(number % 97)
+    )
+}
+
+pub fn is_valid((_, number): Id) -> bool {
+    number % 7 != 3
+}
+
+/// What all clients of a campaign have sent and been told, over all its gateways.
+#[derive(Default)]
+pub struct Account {
+    /// For each client the next number.
+    pub next: HashMap<usize, usize>,
+    pub acked: HashSet<Id>,
+    pub rejected: HashSet<Id>,
+    pub refused: usize,
+}
+
+pub struct Load {
+    clients: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// Clients that post singly and in batches until the gateway goes away or `stop` is called.
+    pub fn start(address: SocketAddr, clients: usize, account: &Arc<Mutex<Account>>) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients = (0..clients)
+            .map(|client| {
+                let (account, stop) = (account.clone(), stop.clone());
+                std::thread::spawn(move || {
+                    let Ok(mut connection) = Client::connect(address) else { return };
+                    while !stop.load(Ordering::Relaxed) && post(&mut connection, client, &account).is_ok() {}
+                })
+            })
+            .collect();
+        Load { clients, stop }
+    }
+
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.join();
+    }
+
+    /// Waits until every client has seen its connection end.
+    pub fn join(self) {
+        for client in self.clients {
+            client.join().unwrap();
+        }
+    }
+}
+
+/// Sends one request and books what was answered. Clients 0 and 1 send batches.
+fn post(connection: &mut Client, client: usize, account: &Mutex<Account>) -> std::io::Result<()> {
+    let size = if client < 2 { 20 } else { 1 };
+    let first = {
+        let mut account = account.lock().unwrap();
+        let next = account.next.entry(client).or_default();
+        *next += size;
+        *next - size
+    };
+    let ids: Vec<Id> = (first..first + size).map(|number| (client, number)).collect();
+    let (kind, text) = if size == 1 {
+        ("application/json", body(ids[0]))
+    } else {
+        ("application/x-ndjson", ids.iter().map(|id| body(*id) + "\n").collect())
+    };
+    let answer = connection.post(PATH, kind, text.as_bytes())?;
+    let mut account = account.lock().unwrap();
+    match answer.status {
+        200 | 207 | 422 => {
+            for id in ids {
+                let told = if is_valid(id) { &mut account.acked } else { &mut account.rejected };
+                told.insert(id);
+            }
+        }
+        503 => {
+            // Some may have been settled; the client would send all again, so none counts as acknowledged.
+            account.refused += 1;
+        }
+        other => panic!("{other}: {}", String::from_utf8_lossy(&answer.body)),
+    }
+    // 200 and 422 would each be a lie about a batch that has both kinds in it.
+    let mixed = size > 1;
+    assert!(!(mixed && matches!(answer.status, 200 | 422)), "a mixed batch was answered {}", answer.status);
+    Ok(())
+}
+
+/// How the log differs from what it must hold; nothing if it does not.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub acked: usize,
+    pub delivered: usize,
+    pub duplicates: usize,
+    pub lost: Vec<Id>,
+    pub wrong: Vec<String>,
+}
+
+/// acked ⊆ delivered ⊆ sent, rejected ∩ delivered = ∅, bytes equal, first occurrences in order per key.
+pub fn judge(data: &Path, account: &Account) -> Verdict {
+    let mut verdict = Verdict { acked: account.acked.len(), ..Verdict::default() };
+    let mut delivered: HashSet<Id> = HashSet::new();
+    let mut last: HashMap<usize, usize> = HashMap::new();
+    let mut reader = Reader::open(&log_path(data, TOPIC).unwrap(), 0);
+    while let Some(read) = reader.next().unwrap() {
+        // A torn tail is what a crash leaves; whether something acknowledged was in it, the end tells.
+        let Read::Entry { entry, .. } = read else { continue };
+        let value = entry.value.expect("no tombstone was sent");
+        let text = std::str::from_utf8(&value).unwrap();
+        let Some(id) = id_of(text) else {
+            verdict.wrong.push(format!("not of ours: {text}"));
+            continue;
+        };
+        if body(id) != text || !is_valid(id) || id.1 >= account.next.get(&id.0).copied().unwrap_or(0) {
+            verdict.wrong.push(format!("{id:?} was never sent, or not like this: {text}"));
+        }
+        if !delivered.insert(id) {
+            verdict.duplicates += 1;
+        } else if last.insert(id.0, id.1).is_some_and(|before| before > id.1) {
+            verdict.wrong.push(format!("{id:?} comes after a later one of its key"));
+        }
+    }
+    verdict.delivered = delivered.len();
+    verdict.lost = account.acked.difference(&delivered).copied().collect();
+    verdict
+}
+
+fn id_of(text: &str) -> Option<Id> {
+    let (client, number) = text.split('"').nth(3)?.split_once('-')?;
+    Some((client.parse().ok()?, number.parse().ok()?))
+}
+
+/// A seed that can be given again.
+pub fn seed() -> u64 {
+    let seed = number("SLUICEGATE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32) as usize);
+    println!("SLUICEGATE_SEED={seed}");
+    seed as u64
+}
+
+pub fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+}

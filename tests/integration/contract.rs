@@ -1,0 +1,1 @@
+//! Everything the contract can say, served.

@@ -1,0 +1,9 @@
+//! The real gateway on port 0, driven over real sockets, its records read from its real log.
+
+mod answers;
+mod contract;
+mod hostile;
+mod process;
+mod swap;
+
+mod harness;

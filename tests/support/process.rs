@@ -1,0 +1,125 @@
+//! The real binary as a child process on free ports.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What awaits an event gives up after this long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Gateway {
+    pub child: Child,
+    pub data_address: SocketAddr,
+    pub admin_address: SocketAddr,
+    /// The log so far: shown when a test fails.
+    pub log: Arc<Mutex<String>>,
+}
+
+/// A gateway to be started.
+pub struct Launch {
+    command: Command,
+}
+
+impl Launch {
+    /// `serve` on these directories with the committed samples.
+    pub fn serve(data: &Path) -> Launch {
+        Launch::wrapped(&[], data)
+    }
+
+    /// The same under another program, such as strace.
+    pub fn wrapped(wrapper: &[&str], data: &Path) -> Launch {
+        std::fs::create_dir_all(data).unwrap();
+        let binary = env!("CARGO_BIN_EXE_sluicegate");
+        let mut words = wrapper.iter().copied().chain([binary, "serve"]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.arg("--data").arg(data).arg("--plugins").arg(repository("plugins"));
+        Launch { command }
+    }
+
+    pub fn config(mut self, file: &Path) -> Launch {
+        self.command.arg("--config").arg(file);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Launch {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Returns when it serves.
+    pub fn start(mut self) -> Gateway {
+        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (errors, kept) = (child.stderr.take().unwrap(), log.clone());
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut addresses = Vec::new();
+        let mut line = String::new();
+        while addresses.len() < 2 {
+            line.clear();
+            if output.read_line(&mut line).unwrap() == 0 {
+                let status = child.wait().unwrap();
+                panic!("the gateway ended with {status} before it served:\n{}", log.lock().unwrap());
+            }
+            addresses.extend(address(&line));
+        }
+        // Whatever else it prints must not fill the pipe.
+        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        Gateway { child, data_address: addresses[0], admin_address: addresses[1], log }
+    }
+}
+
+/// The first loopback address in a line of the banner.
+fn address(line: &str) -> Option<SocketAddr> {
+    let start = line.find("127.0.0.1:")?;
+    let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(line.len() - start);
+    line[start..start + end].parse().ok()
+}
+
+impl Gateway {
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill {name}");
+    }
+
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end by itself.
+    pub fn exit(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the gateway does not end:\n{}", self.log.lock().unwrap());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- log of the gateway\n{}", self.log.lock().unwrap());
+        }
+    }
+}
+
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
