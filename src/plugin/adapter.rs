@@ -20,7 +20,7 @@ pub(super) const INTERFACE: &str = "sluicegate:adapter/process@1.0.0";
 pub(super) const WIT: &str = "
     package sluicegate:adapter@1.0.0;
     interface process {
-        write: func(stream: u32, bytes: list<u8>);
+        write: func(descriptor: u32, bytes: list<u8>);
         exit: func(code: u32);
     }
     world adapter { import process; }
@@ -37,8 +37,8 @@ pub(super) struct Exited {
 
 pub(super) fn add_to(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut process = linker.instance(INTERFACE)?;
-    process.func_wrap("write", |mut store, (stream, bytes): (u32, Vec<u8>)| {
-        let stream = if stream == 2 { Stream::Stderr } else { Stream::Stdout };
+    process.func_wrap("write", |mut store, (descriptor, bytes): (u32, Vec<u8>)| {
+        let stream = if descriptor == 2 { Stream::Stderr } else { Stream::Stdout };
         store.data_mut().log.print(stream, &bytes);
         Ok(())
     })?;

@@ -185,10 +185,10 @@ mod tests {
         let judges = Judges::start(1, 1);
         let (begun, end) = held(&judges.queue, "a");
         begun.recv().unwrap();
-        let (waiting, _end) = held(&judges.queue, "a");
+        let (waiting, end_waiting) = held(&judges.queue, "a");
         assert_eq!(judges.queue.submit(&"a".into(), Box::new(|_| {})), Err(Failure::JudgesBusy));
         let queue = judges.queue.clone();
-        drop(end);
+        drop((end, end_waiting));
         drop(judges);
         assert_eq!(queue.submit(&"a".into(), Box::new(|_| {})), Err(Failure::Draining));
         // Either its turn came before the end or it was dropped: it never hangs.

@@ -1,6 +1,10 @@
 //! The room as a whole, over real files and real WebAssembly.
 
+mod adapter;
+mod forge;
 mod judging;
+mod life;
+mod loading;
 
 use super::*;
 use crate::record::{Batch, Body, Record, RecordIds, Shape};
