@@ -104,8 +104,7 @@ fn everything_wrong_is_named_at_once() {
             "request header 'cookie' holds credentials, which plugins are not shown; use `request.caller`",
             "route \"v1\": it is not absolute; begin it with '/'",
             "route \"v1\" has no topic; name at least one",
-            "instrument name '1st' is not one: it starts with a letter, goes on with letters, digits and '_', '.', \
-             '-', '/', and has at most 255 characters",
+            "instrument \"1st\": begin with a letter, then letters, digits, '_', '.', '-' and '/', at most 255",
         ]
     );
 }
@@ -206,16 +205,13 @@ fn instruments_follow_opentelemetry() {
         draft.instruments.push(Instrument { name: "Payments.Amount".to_owned(), ..instrument() });
     });
     assert_eq!(twice, "instrument 'Payments.Amount' is there twice, whatever its case; declare it once");
-    let unit = only(|draft| draft.instruments[0].unit = "x".repeat(64));
-    assert!(unit.ends_with("is not one: it has at most 63 characters, all of ASCII"), "{unit}");
+    let unit = only(|draft| draft.instruments[0].unit = "a unit".to_owned());
+    assert!(unit.ends_with("give a UCUM unit, e.g. ms or {record}"), "{unit}");
     let attribute = only(|draft| draft.instruments[0].attributes.push("9".to_owned()));
-    assert!(
-        attribute.starts_with("attribute '9' of instrument 'payments.amount' cannot be a label"),
-        "{attribute}"
-    );
+    assert!(attribute.starts_with("attribute \"9\" of instrument 'payments.amount'"), "{attribute}");
     for bad in [vec![2.0, 1.0], vec![1.0, 1.0], vec![f64::NAN], vec![1.0, f64::INFINITY]] {
         let boundaries = only(|draft| draft.instruments[0].kind = InstrumentKind::Histogram(bad));
-        assert!(boundaries.ends_with("are not finite and ascending"), "{boundaries}");
+        assert!(boundaries.contains("are not finite and ascending: ["), "{boundaries}");
     }
 }
 
