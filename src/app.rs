@@ -34,7 +34,9 @@ pub enum StartError {
     Sink(#[from] sink::OpenError),
     #[error("{0}")]
     Plugins(#[from] plugin::StartError),
-    #[error("the {port} port {address} cannot be listened on: {reason}; stop what uses it, or choose another by {remedy}")]
+    #[error(
+        "the {port} port {address} cannot be listened on: {reason}; stop what uses it, or choose another by {remedy}"
+    )]
     Bind { port: &'static str, address: SocketAddr, reason: std::io::Error, remedy: &'static str },
 }
 

@@ -17,6 +17,7 @@ mod value;
 
 pub use problem::{Origin, Problem, Problems};
 
+use crate::sink::log::SyncMode;
 use crate::{http, shutdown, sink, telemetry};
 use section::Findings;
 use source::{Precedence, Table};
@@ -67,6 +68,7 @@ impl Config {
         };
         let mut variables: Vec<(String, String)> = variables.into_iter().collect();
         variables.sort();
+        let sync = sync_mode(&variables);
         for (name, value) in variables {
             tree.set_variable(&name, &value, &mut findings.problems);
             set_old_variable(&mut tree, &name, value, &mut findings.problems, &mut notices);
@@ -74,6 +76,7 @@ impl Config {
         set_flags(&mut tree, flags);
         let mut config = read(&mut tree, &mut findings);
         config.notices = notices;
+        config.sink.log.sync = sync;
         let (mut problems, _) = findings.finish(tree);
         // Values that stand in for wrong ones would be compared otherwise.
         if problems.is_empty() {
@@ -141,6 +144,14 @@ fn set_flags(tree: &mut Table, flags: Flags) {
             tree.set(&path, value, Origin::Flag(flag), Precedence::Over);
         }
     }
+}
+
+/// The negative control of the power-cut rig: a gateway that loses records, to prove that the rig notices.
+const NEVER_SYNC: &str = "SLUICEGATE_TEST_ONLY_NEVER_SYNC";
+
+fn sync_mode(variables: &[(String, String)]) -> SyncMode {
+    let asked = variables.iter().any(|(name, value)| name == NEVER_SYNC && value == "loses-records");
+    if asked { SyncMode::NeverForTests } else { SyncMode::Always }
 }
 
 /// The variables of the ingestor that Sluicegate replaces.

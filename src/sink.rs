@@ -51,12 +51,8 @@ impl Sink {
     /// As `Directory::lock` and `Log::open`: nothing is served from a log that cannot be trusted.
     pub fn open(config: Config) -> Result<Sink, OpenError> {
         let directory = Directory::lock(&config.directory)?;
-        let inner = Inner {
-            config: config.log,
-            logs: RwLock::default(),
-            trouble: RwLock::default(),
-            directory,
-        };
+        let inner =
+            Inner { config: config.log, logs: RwLock::default(), trouble: RwLock::default(), directory };
         let sink = Sink { inner: Arc::new(inner) };
         for topic in topics(&config.directory) {
             sink.open_log(&topic.into())?;

@@ -100,7 +100,8 @@ fn rooms_name_only_the_rooms_below_them() {
             continue;
         }
         let room = room(&name);
-        let may = allowed.get(room.as_str()).unwrap_or_else(|| panic!("{name}: a room that ROOMS does not list"));
+        let may =
+            allowed.get(room.as_str()).unwrap_or_else(|| panic!("{name}: a room that ROOMS does not list"));
         for (number, line) in code(&source) {
             for (other, _) in ROOMS.iter().filter(|(other, _)| *other != room && !may.contains(other)) {
                 if names(line, &format!("crate::{other}")) || names(line, &format!("sluicegate::{other}")) {
@@ -122,7 +123,9 @@ fn vendors_stay_in_the_rooms_that_know_them() {
         for (number, line) in code(&source) {
             for (word, places) in CONFINED {
                 let vendor = names(line, word) && !line.contains(&format!("\"{word}"));
-                let is_path = line.contains(&format!("{word}::")) || line.contains("use ") || !word.chars().all(|c| c.is_lowercase() || c == '_');
+                let is_path = line.contains(&format!("{word}::"))
+                    || line.contains("use ")
+                    || !word.chars().all(|c| c.is_lowercase() || c == '_');
                 if vendor && is_path && !places.iter().any(|place| name.starts_with(place)) {
                     wrong.push(format!("{name}:{number}: '{word}' belongs to {}", places.join(", ")));
                 }
@@ -135,7 +138,9 @@ fn vendors_stay_in_the_rooms_that_know_them() {
 #[test]
 fn records_and_verdicts_are_pure() {
     let mut wrong = Vec::new();
-    for (name, source) in sources("src").iter().filter(|(name, _)| ["record", "verdict"].contains(&&*room(name))) {
+    for (name, source) in
+        sources("src").iter().filter(|(name, _)| ["record", "verdict"].contains(&&*room(name)))
+    {
         for (number, line) in code(source) {
             if let Some(word) = IMPURE.iter().find(|word| names(line, word)) {
                 wrong.push(format!("{name}:{number}: '{word}' in a pure room"));

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use sluicegate::plugin::{Facts, Generation};
 use sluicegate::record::{Batch, Framing, Limits, RecordIds, decode};
 use sluicegate::verdict::{Finding, Verdict};
+use sluicegate_sdk::contract::{self, Body, Item, Request};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,12 +34,13 @@ fn batch(records: usize) -> Arc<Batch> {
 pub fn compare(effort: Effort) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
-    let gateway = crate::serve::configuration(&tempfile::tempdir().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = crate::serve::configuration(&directory);
     let metrics = sluicegate::telemetry::Metrics::new(&gateway.telemetry);
     let plugins = sluicegate::plugin::Plugins::start(gateway.plugins, metrics).unwrap();
     let found = plugins.snapshot().route(PATH).unwrap();
     let (one, many) = (batch(1), batch(CALL));
-    let (text, texts): (String, Vec<String>) = (record(0), (0..CALL).map(record).collect());
+    let texts = items(&(0..CALL).map(record).collect::<Vec<_>>());
     let as_plugin = |batch: &Arc<Batch>| {
         let judging = Generation::judge(&found.generation, found.route, Facts::default(), batch.clone());
         let judgement = runtime.block_on(judging);
@@ -50,11 +52,9 @@ pub fn compare(effort: Effort) {
         effort.rounds,
         &mut [
             ("natively (the same SDK and rules)", &mut || {
-                nanoseconds_a_record(effort, 1, || judge_natively(std::slice::from_ref(&text)))
+                nanoseconds_a_record(effort, 1, || judge_natively(&texts[..1]))
             }),
-            ("natively, 256 a call", &mut || {
-                nanoseconds_a_record(effort, CALL, || judge_natively(&texts))
-            }),
+            ("natively, 256 a call", &mut || nanoseconds_a_record(effort, CALL, || judge_natively(&texts))),
             ("as a plugin, one a call", &mut || nanoseconds_a_record(effort, 1, || as_plugin(&one))),
             ("as a plugin, 256 a call", &mut || nanoseconds_a_record(effort, CALL, || as_plugin(&many))),
         ],
@@ -62,7 +62,22 @@ pub fn compare(effort: Effort) {
 }
 
 /// What the plugin does, without the plugin around it.
-pub fn judge_natively(texts: &[String]) {
-    let accepted = financial_transaction::judge_texts(texts);
-    assert_eq!(accepted, texts.len());
+pub fn judge_natively(items: &[Item]) {
+    let request = Request {
+        route: 0,
+        received_at: 1_768_473_000_000,
+        parameters: Vec::new(),
+        headers: Vec::new(),
+        caller: None,
+        extensions: Vec::new(),
+    };
+    let judgement = financial_transaction::PLUGIN.judge(&request, items);
+    let accepted =
+        judgement.verdicts.iter().filter(|verdict| matches!(verdict, contract::Verdict::Accept(_)));
+    assert_eq!(accepted.count(), items.len());
+}
+
+pub fn items(texts: &[String]) -> Vec<Item> {
+    let item = |text: &String| Item { body: Body::Text(text.clone()), attributes: Vec::new() };
+    texts.iter().map(item).collect()
 }

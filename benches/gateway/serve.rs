@@ -44,9 +44,14 @@ fn bare_hyper(runtime: &Runtime) -> SocketAddr {
                 stream.set_nodelay(true).unwrap();
                 let service = service_fn(|request: Request<Incoming>| async {
                     request.into_body().collect().await.unwrap();
-                    Ok::<_, Infallible>(Response::new(Full::new(bytes::Bytes::from_static(b"{\"status\":\"healthy\"}"))))
+                    Ok::<_, Infallible>(Response::new(Full::new(bytes::Bytes::from_static(
+                        b"{\"status\":\"healthy\"}",
+                    ))))
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         address
@@ -91,7 +96,9 @@ pub fn compare_batches(effort: Effort) {
         "records/s",
         effort.rounds,
         &mut [
-            ("bare loop: the same rules natively, the same log", &mut || bare_loop(&log, &texts, effort.time)),
+            ("bare loop: the same rules natively, the same log", &mut || {
+                bare_loop(&log, &texts, effort.time)
+            }),
             ("gateway: HTTP, plugin, log", &mut || {
                 rate(&runtime, gateway.data_address, 16, &request, effort.time) * BATCH as f64
             }),
@@ -102,9 +109,10 @@ pub fn compare_batches(effort: Effort) {
 }
 
 fn bare_loop(log: &sluicegate::sink::log::Log, texts: &[String], time: Duration) -> f64 {
+    let items = rules::items(texts);
     let (start, mut waiting, mut done) = (Instant::now(), VecDeque::new(), 0);
     while start.elapsed() < time {
-        rules::judge_natively(texts);
+        rules::judge_natively(&items);
         waiting.push_back(log.append(log::frames(texts)));
         if waiting.len() == 16 {
             waiting.pop_front().unwrap().wait().unwrap();

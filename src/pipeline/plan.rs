@@ -78,10 +78,8 @@ struct Draft<'s> {
 
 impl Draft<'_> {
     fn accept(&mut self, index: usize, record: &Record, mut acceptance: Acceptance) {
-        let accepted = Accepted {
-            id: acceptance.id.take(),
-            warnings: std::mem::take(&mut acceptance.warnings),
-        };
+        let accepted =
+            Accepted { id: acceptance.id.take(), warnings: std::mem::take(&mut acceptance.warnings) };
         let message = self.message(record, record.id, acceptance);
         self.plan.shipment.messages.push(message);
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Accepted(accepted) });

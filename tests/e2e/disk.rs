@@ -1,7 +1,7 @@
 //! Disks that fail and disks that are full: 503, never a false 2xx, and work again when the fault ends.
 
 use crate::client::Client;
-use crate::load::{Account, Load, PATH, body, judge};
+use crate::load::{Account, Load, PATH, SMALL, body, judge};
 use crate::mount::Mount;
 use crate::process::{Gateway, Launch, PATIENCE};
 use std::path::Path;
@@ -16,15 +16,25 @@ const PROBE: usize = 2_000;
 fn a_sync_that_fails_is_answered_503_and_forgotten_when_the_disk_is_well() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    let strace =
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=12..30"];
+    let strace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fdatasync",
+        "-e",
+        "inject=fdatasync:error=EIO:when=12..30",
+    ];
     let gateway = Launch::wrapped(&strace, &data).start();
     let account = Arc::new(Mutex::new(Account::default()));
     let load = Load::start(gateway.data_address, CLIENTS, &account);
     wait("a refusal", || account.lock().unwrap().refused > 0);
     accepts_again(&gateway, &account);
     load.stop();
-    let readable = Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz")).unwrap();
+    let readable =
+        Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz")).unwrap();
     assert_eq!(readable.status, 200, "{}", String::from_utf8_lossy(&readable.body));
     conclude(&data, &account);
 }
@@ -34,13 +44,14 @@ fn a_full_disk_is_answered_503_and_forgotten_when_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Mount::tmpfs("12m", &directory.path().join("small"));
     let config = directory.path().join("full.toml");
-    std::fs::write(&config, "[log]\nsegment_bytes = \"1MiB\"\nfree_bytes_min = 0\n[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"128KiB\"\n").unwrap();
+    std::fs::write(&config, format!("{SMALL}free_bytes_min = 0\n")).unwrap();
     let data = disk.point.join("data");
     let gateway = Launch::serve(&data).config(&config).start();
     let account = Arc::new(Mutex::new(Account::default()));
     let load = Load::start(gateway.data_address, CLIENTS, &account);
     wait("a refusal", || account.lock().unwrap().refused > 0);
-    let unready = Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz")).unwrap();
+    let unready =
+        Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz")).unwrap();
     assert_eq!(unready.status, 503, "{}", String::from_utf8_lossy(&unready.body));
     disk.resize("64m");
     accepts_again(&gateway, &account);
@@ -69,7 +80,10 @@ fn accepts_again(gateway: &Gateway, account: &Mutex<Account>) {
 fn conclude(data: &Path, account: &Mutex<Account>) {
     let account = account.lock().unwrap();
     let verdict = judge(data, &account);
-    println!("{} acknowledged, {} delivered, {} requests refused", verdict.acked, verdict.delivered, account.refused);
+    println!(
+        "{} acknowledged, {} delivered, {} requests refused",
+        verdict.acked, verdict.delivered, account.refused
+    );
     assert!(verdict.acked > 0);
     assert!(verdict.lost.is_empty(), "{} lost: {:?}", verdict.lost.len(), verdict.lost);
     assert!(verdict.wrong.is_empty(), "{}", verdict.wrong.join("\n"));

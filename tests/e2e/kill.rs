@@ -1,4 +1,4 @@
-use crate::load::{Account, Load, PATH, body, judge, number, seed};
+use crate::load::{Account, Load, PATH, SMALL, body, judge, number, seed};
 use crate::process::Launch;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,8 +13,7 @@ fn sigkills_at_random_moments_lose_no_acknowledged_record() {
     let mut random = fastrand::Rng::with_seed(seed());
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("small.toml");
-    // Small segments: many of the kills hit a roll.
-    std::fs::write(&config, "[log]\nsegment_bytes = \"1MiB\"\n[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"128KiB\"\n").unwrap();
+    std::fs::write(&config, SMALL).unwrap();
     let data = directory.path().join("data");
     let account = Arc::new(Mutex::new(Account::default()));
     for _ in 0..kills {
@@ -38,6 +37,11 @@ fn sigkills_at_random_moments_lose_no_acknowledged_record() {
         verdict.acked, verdict.delivered, verdict.duplicates
     );
     assert!(verdict.acked > kills * 10, "too little was acknowledged to prove anything");
-    assert!(verdict.lost.is_empty(), "{} lost: {:?}", verdict.lost.len(), &verdict.lost[..verdict.lost.len().min(20)]);
+    assert!(
+        verdict.lost.is_empty(),
+        "{} lost: {:?}",
+        verdict.lost.len(),
+        &verdict.lost[..verdict.lost.len().min(20)]
+    );
     assert!(verdict.wrong.is_empty(), "{}", verdict.wrong.join("\n"));
 }

@@ -12,6 +12,9 @@ use std::thread::JoinHandle;
 pub const PATH: &str = "/ingest-financial-transaction/";
 pub const TOPIC: &str = "raw_financial_transactions";
 
+/// Small segments, so that many of the faults hit a roll; more lines of `[sink]` may follow.
+pub const SMALL: &str = "[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"64KiB\"\n[sink]\nsegment_bytes = \"1MiB\"\n";
+
 /// A client is a key; its records are numbered.
 pub type Id = (usize, usize);
 

@@ -1,6 +1,6 @@
 //! Power cuts: what a disk would hold if the machine lost its power at a random moment.
 
-use crate::load::{Account, Load, Verdict, judge, number, seed};
+use crate::load::{Account, Load, SMALL, Verdict, judge, number, seed};
 use crate::mount::{Mount, NoWriteBack, run};
 use crate::process::Launch;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn cut_power(random: &mut fastrand::Rng, sync: Sync) -> Verdict {
     let image = directory.path().join("disk");
     let after = directory.path().join("after");
     let config = directory.path().join("small.toml");
-    std::fs::write(&config, "[log]\nsegment_bytes = \"1MiB\"\nfree_bytes_min = \"1MiB\"\n[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"128KiB\"\n").unwrap();
+    std::fs::write(&config, format!("{SMALL}free_bytes_min = \"1MiB\"\n")).unwrap();
     run(&["truncate", "-s", "96M", image.to_str().unwrap()]);
     run(&["mkfs.ext4", "-q", "-F", image.to_str().unwrap()]);
     let account = Arc::new(Mutex::new(Account::default()));
@@ -49,7 +49,7 @@ fn cut_power(random: &mut fastrand::Rng, sync: Sync) -> Verdict {
         let disk = Mount::image(&image, &directory.path().join("mounted"));
         let mut launch = Launch::serve(&disk.point.join("data")).config(&config);
         if sync == Sync::Off {
-            launch = launch.env("SLUICEGATE_TEST_ONLY_NEVER_SYNC", "1");
+            launch = launch.never_syncing();
         }
         let mut gateway = launch.start();
         let load = Load::start(gateway.data_address, CLIENTS, &account);
@@ -69,7 +69,11 @@ fn cut_power(random: &mut fastrand::Rng, sync: Sync) -> Verdict {
     if data.join("log").join(crate::load::TOPIC).is_dir() {
         judge(&data, &account)
     } else {
-        Verdict { acked: account.acked.len(), lost: account.acked.iter().copied().collect(), ..Verdict::default() }
+        Verdict {
+            acked: account.acked.len(),
+            lost: account.acked.iter().copied().collect(),
+            ..Verdict::default()
+        }
     }
 }
 

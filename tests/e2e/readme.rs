@@ -52,7 +52,8 @@ fn the_curl_examples_answer_what_the_readme_says() {
 
     let invalid = paste(&gateway, &curls[1]);
     assert_eq!(invalid["status"], 422);
-    let codes: Vec<_> = invalid["violations"].as_array().unwrap().iter().map(|violation| &violation["code"]).collect();
+    let codes: Vec<_> =
+        invalid["violations"].as_array().unwrap().iter().map(|violation| &violation["code"]).collect();
     assert_eq!(codes, ["greater_than", "string_too_long"]);
 
     let batch = paste(&gateway, &curls[2]);

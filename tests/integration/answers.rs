@@ -31,7 +31,8 @@ async fn both_violations_of_a_record_are_listed_with_pointer_code_and_message() 
     assert_eq!(answer.status, 422);
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let body = answer.json();
-    let found: Vec<_> = body["violations"].as_array().unwrap().iter().map(|v| (&v["pointer"], &v["code"])).collect();
+    let found: Vec<_> =
+        body["violations"].as_array().unwrap().iter().map(|v| (&v["pointer"], &v["code"])).collect();
     assert_eq!(
         found,
         [(&json!("/amount"), &json!("greater_than")), (&json!("/currency"), &json!("string_too_long"))]
@@ -47,12 +48,14 @@ async fn of_ten_thousand_lines_exactly_the_bad_hundred_are_named_and_the_rest_is
         let record = transaction(&format!("FT-{n}"));
         if n % 100 == 37 { record.replace("129.95", "-1") } else { record }
     };
-    let answer = gateway.post_lines(&format!("{FINANCIAL}?results=errors"), ndjson((0..10_000).map(record))).await;
+    let answer =
+        gateway.post_lines(&format!("{FINANCIAL}?results=errors"), ndjson((0..10_000).map(record))).await;
     assert_eq!(answer.status, 207);
     let body = answer.json();
     assert_eq!(body["counts"]["committed"], 9_900);
     assert_eq!(body["counts"]["rejected"], 100);
-    let bad: Vec<_> = body["results"].as_array().unwrap().iter().map(|r| r["index"].as_u64().unwrap()).collect();
+    let bad: Vec<_> =
+        body["results"].as_array().unwrap().iter().map(|r| r["index"].as_u64().unwrap()).collect();
     assert_eq!(bad, (0..100).map(|n| n * 100 + 37).collect::<Vec<_>>());
     let kept: Vec<_> = (0..10_000).filter(|n| n % 100 != 37).map(record).collect();
     assert!(gateway.values("raw_financial_transactions") == kept);
@@ -103,14 +106,20 @@ async fn what_is_measured_is_counted_exactly() {
     assert_eq!(gateway.post_lines(FINANCIAL, body).await.status, 207);
     let counted = gateway.metric("financial_transactions_ingested_total{").await;
     assert_eq!(counted.len(), 1, "{counted:?}");
-    assert!(counted[0].contains(r#"currency="EUR""#) && counted[0].contains(r#"transaction_type="purchase""#));
+    assert!(
+        counted[0].contains(r#"currency="EUR""#) && counted[0].contains(r#"transaction_type="purchase""#)
+    );
     assert!(counted[0].ends_with(" 7"), "{counted:?}");
     let records = gateway.metric("gateway_records").await;
-    let line = |outcome: &str| records.iter().find(|line| line.contains(outcome)).cloned().unwrap_or_default();
+    let line =
+        |outcome: &str| records.iter().find(|line| line.contains(outcome)).cloned().unwrap_or_default();
     assert!(line(r#"outcome="committed""#).ends_with(" 7"), "{records:?}");
     assert!(line(r#"reason="missing""#).ends_with(" 1"), "{records:?}");
     let buckets = gateway.metric("ingestion_request_duration_bucket{").await;
-    assert!(buckets.iter().any(|line| line.contains(r#"endpoint="/ingest-financial-transaction/""#)), "{buckets:?}");
+    assert!(
+        buckets.iter().any(|line| line.contains(r#"endpoint="/ingest-financial-transaction/""#)),
+        "{buckets:?}"
+    );
 }
 
 #[tokio::test]
@@ -126,8 +135,11 @@ async fn health_and_readiness_answer() {
 
 #[tokio::test]
 async fn a_required_plugin_that_is_missing_makes_the_gateway_unready() {
-    let gateway =
-        Gateway::with(&["plugins/insurance-claim.wasm"], "[plugins]\nrequired = [\"financial-transaction\"]\n").await;
+    let gateway = Gateway::with(
+        &["plugins/insurance-claim.wasm"],
+        "[plugins]\nrequired = [\"financial-transaction\"]\n",
+    )
+    .await;
     let ready = gateway.admin(Method::GET, "/readyz").await;
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("financial-transaction"), "{}", ready.text());

@@ -48,11 +48,21 @@ async fn every_kind_of_harm_is_quarantined_alone_and_its_neighbours_are_answered
         let body = ndjson(["ok", "reject", harm, "discard", "ok"].map(order));
         let answer = gateway.post_lines("/hostile", body).await;
         assert_eq!(answer.status, 207, "{harm}: {}", answer.text());
-        let states: Vec<Value> =
-            answer.json()["results"].as_array().unwrap().iter().map(|result| result["status"].clone()).collect();
+        let states: Vec<Value> = answer.json()["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|result| result["status"].clone())
+            .collect();
         assert_eq!(
             states,
-            [json!("committed"), json!("rejected"), json!("quarantined"), json!("discarded"), json!("committed")],
+            [
+                json!("committed"),
+                json!("rejected"),
+                json!("quarantined"),
+                json!("discarded"),
+                json!("committed")
+            ],
             "{harm}"
         );
         let letter = gateway.entries(DEAD).pop().unwrap();
@@ -129,17 +139,27 @@ async fn ten_thousand_poison_records_end_within_the_budget_and_open_the_breaker(
     let limits = "record_ms = 10\ncall_ms = 40\nfault_budget_ms = 500\nbreaker_faults = 20\nbreaker_pause_ms = 600000\n";
     let gateway = Gateway::with(&plugins, &format!("[plugin.hostile]\n{limits}")).await;
     let body = ndjson((0..10_000).map(|number| format!(r#"{{"do":"loop","n":{number}}}"#)));
-    let answer = tokio::time::timeout(Duration::from_secs(30), gateway.post_lines("/hostile", body)).await.unwrap();
+    let answer =
+        tokio::time::timeout(Duration::from_secs(30), gateway.post_lines("/hostile", body)).await.unwrap();
     assert_eq!(answer.status, 503);
     assert!(!answer.header("retry-after").is_empty());
     let counts = &answer.json()["counts"];
-    assert_eq!(counts["failed"].as_u64().unwrap() + counts["quarantined"].as_u64().unwrap(), 10_000, "{counts}");
+    assert_eq!(
+        counts["failed"].as_u64().unwrap() + counts["quarantined"].as_u64().unwrap(),
+        10_000,
+        "{counts}"
+    );
     assert_eq!(gateway.entries(DEAD).len() as u64, counts["quarantined"].as_u64().unwrap());
     let open = gateway.post("/hostile", order("ok")).await;
     assert_eq!(open.status, 503, "{}", open.text());
-    assert!(open.text().contains("breaker") || open.text().contains("not called for a while"), "{}", open.text());
+    assert!(
+        open.text().contains("breaker") || open.text().contains("not called for a while"),
+        "{}",
+        open.text()
+    );
     let status = gateway.status().await;
-    let hostile = status["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == "hostile").unwrap();
+    let hostile =
+        status["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == "hostile").unwrap();
     assert_eq!(hostile["state"], "breaker_open", "{status:#}");
     assert_eq!(gateway.post(FINANCIAL, transaction("FT-1")).await.status, 200);
 }

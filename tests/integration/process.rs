@@ -51,7 +51,7 @@ fn sigterm_makes_it_unready_while_it_still_serves_and_then_ends_well() {
     let mut client = Client::connect(gateway.data_address).unwrap();
     let record = crate::harness::transaction("FT-1");
     let answer = client.post(crate::harness::FINANCIAL, "application/json", record.as_bytes()).unwrap();
-    assert_eq!(answer.status, 200, "a lame duck still serves");
+    assert_eq!(answer.status, 200, "a lame duck still serves: {}", String::from_utf8_lossy(&answer.body));
     // The second signal skips the waits: ten minutes of lame duck among them.
     gateway.signal("-TERM");
     assert_eq!(gateway.exit().code(), Some(0));
@@ -145,10 +145,13 @@ fn everything_wrong_in_a_configuration_is_named_at_once_and_nothing_is_started()
         "[http]\nlisten = \"nowhere\"\nbody_bytes = 5\nin_flight_max = -1\n[plugins]\ndirectory = \"/not/there\"\n",
     )
     .unwrap();
-    let output = run(&["serve", "--config", config.to_str().unwrap(), "--data", directory.path().to_str().unwrap()]);
+    let output =
+        run(&["serve", "--config", config.to_str().unwrap(), "--data", directory.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     let text = errors(&output);
-    for wanted in ["http.listen", "nowhere", "body_bytes", "body_bytes_max", "http.in_flight_max", "-1", "/not/there"] {
+    for wanted in
+        ["http.listen", "nowhere", "body_bytes", "body_bytes_max", "http.in_flight_max", "-1", "/not/there"]
+    {
         assert!(text.contains(wanted), "{wanted} is not in:\n{text}");
     }
     assert!(!directory.path().join("log").exists(), "nothing is started");
@@ -163,7 +166,8 @@ fn simulated_traffic_is_answered_as_expected() {
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     println!("{report:#}");
-    let accepted = crate::harness::entries(&directory.path().join("data"), "raw_financial_transactions").len()
+    let accepted = crate::harness::entries(&directory.path().join("data"), "raw_financial_transactions")
+        .len()
         + crate::harness::entries(&directory.path().join("data"), "raw_insurance_claims").len();
     assert!(accepted > 300 && accepted < 500, "{accepted}");
 }

@@ -26,8 +26,13 @@ async fn until_version(gateway: &Gateway, version: &str) {
 type Way = fn(&Path, &[u8]);
 
 /// The ways in which files are replaced.
-const WAYS: [(&str, Way); 5] =
-    [("cp", copy), ("mv", rename), ("an editor's save", save), ("a dribbling writer", dribble), ("a symlink", link)];
+const WAYS: [(&str, Way); 5] = [
+    ("cp", copy),
+    ("mv", rename),
+    ("an editor's save", save),
+    ("a dribbling writer", dribble),
+    ("a symlink", link),
+];
 
 fn copy(target: &Path, bytes: &[u8]) {
     let _ = fs::remove_file(target.with_extension("none"));
@@ -113,7 +118,8 @@ async fn post_until(
         let answer = gateway.post_lines("/swap", batch.clone()).await;
         assert_eq!(answer.status, 207, "{}", answer.text());
         let json = answer.json();
-        let rejected = json["results"].as_array().unwrap().iter().filter(|result| result["status"] == "rejected");
+        let rejected =
+            json["results"].as_array().unwrap().iter().filter(|result| result["status"] == "rejected");
         let versions: HashSet<String> = rejected
             .map(|result| result["violations"][0]["message"].as_str().unwrap().replace("rejected by ", ""))
             .collect();
@@ -161,7 +167,8 @@ const WRONG_WORLD: &[u8] = b"\0asm\x0d\0\x01\0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_plugin_serves_within_a_second_and_a_removed_one_is_gone_after_the_grace() {
-    let gateway = Gateway::with(&["plugins/financial-transaction.wasm"], "[plugins]\nremoval_grace_ms = 300\n").await;
+    let gateway =
+        Gateway::with(&["plugins/financial-transaction.wasm"], "[plugins]\nremoval_grace_ms = 300\n").await;
     assert_eq!(gateway.post("/swap", "{}").await.status, 404);
     fs::copy(repository(V1), gateway.plugins().join("swap.wasm")).unwrap();
     let start = Instant::now();
@@ -205,7 +212,9 @@ async fn an_emptied_or_vanished_directory_keeps_everything_serving_and_says_so()
     fs::set_permissions(&plugins, fs::Permissions::from_mode(0o000)).unwrap();
     gateway.until("the alarm of an unreadable directory", alarmed).await;
     assert_eq!(gateway.post("/swap", "{}").await.status, 200);
-    assert!(gateway.metric("gateway_plugin_reloads").await.iter().any(|line| line.contains("directory_alarm")));
+    assert!(
+        gateway.metric("gateway_plugin_reloads").await.iter().any(|line| line.contains("directory_alarm"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

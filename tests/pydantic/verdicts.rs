@@ -27,7 +27,8 @@ fn main() {
     let plugins = Plugins::start(config.plugins, Metrics::new(&config.telemetry)).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut out = BufWriter::new(stdout().lock());
-    let lines: Vec<Value> = stdin().lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let lines: Vec<Value> =
+        stdin().lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     for run in lines.chunk_by(|one, other| one["model"] == other["model"]) {
         let (_, path) = ROUTES.iter().find(|(model, _)| run[0]["model"] == *model).unwrap();
         let found = plugins.snapshot().route(path).unwrap();

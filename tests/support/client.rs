@@ -10,7 +10,6 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
-    pub head: String,
     pub body: Vec<u8>,
 }
 
@@ -57,17 +56,17 @@ impl Client {
         }
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, head.clone());
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(invalid)?;
-        let length = header(&head, "content-length").and_then(|length| length.parse().ok()).ok_or_else(invalid)?;
+        let length =
+            content_length(&head).ok_or_else(invalid)?;
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
-        Ok(Answer { status, head, body })
+        Ok(Answer { status, body })
     }
 }
 
-/// The value of a header in an answer's head.
-pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+fn content_length(head: &str) -> Option<usize> {
     head.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim())
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
     })
 }

@@ -46,8 +46,9 @@ impl Launch {
         self
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Launch {
-        self.command.env(name, value);
+    /// The negative control: a gateway that acknowledges what a power cut loses.
+    pub fn never_syncing(mut self) -> Launch {
+        self.command.env("SLUICEGATE_TEST_ONLY_NEVER_SYNC", "loses-records");
         self
     }
 
@@ -83,7 +84,9 @@ impl Launch {
 /// The first loopback address in a line of the banner.
 fn address(line: &str) -> Option<SocketAddr> {
     let start = line.find("127.0.0.1:")?;
-    let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(line.len() - start);
+    let end = line[start..]
+        .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+        .unwrap_or(line.len() - start);
     line[start..start + end].parse().ok()
 }
 

@@ -1,4 +1,5 @@
 use super::Problems;
+use crate::telemetry::check_labels;
 use crate::verdict::{Instrument, InstrumentKind};
 use std::collections::BTreeSet;
 
@@ -37,6 +38,9 @@ pub(super) fn check(instruments: &[Instrument], problems: &mut Problems) {
             DESCRIPTION_BYTES_MAX,
         );
         check_attributes(name, attributes, problems);
+        if let Err(error) = check_labels(instrument) {
+            problems.note(error.to_string());
+        }
         if let InstrumentKind::Histogram(boundaries) = kind {
             check_boundaries(name, boundaries, problems);
         }
