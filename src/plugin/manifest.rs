@@ -7,8 +7,8 @@ mod setting;
 use super::draft::{Draft, Example, Setting};
 use super::{Manifest, PluginConfig, Route, RouteExample};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::fmt;
+use std::sync::Arc;
 
 /// A name is a label of every metric, a part of a header of every record, and a key in the configuration.
 const NAME_BYTES_MAX: usize = 64;
@@ -160,7 +160,11 @@ fn serve(draft: Draft, operator: &PluginConfig, settings: BTreeMap<String, Strin
             input: route.input,
             title: route.title,
             id_field: Some(route.id_field).filter(|field| !field.is_empty()),
-            dead_letters: topics.first().map(|usual| format!("{usual}.dead-letter")).unwrap_or_default().into(),
+            dead_letters: topics
+                .first()
+                .map(|usual| format!("{usual}.dead-letter"))
+                .unwrap_or_default()
+                .into(),
             topics,
             summary: route.summary,
             schema: route.schema,

@@ -22,6 +22,7 @@ fn manifest() -> Manifest {
             title: "P".to_owned(),
             id_field: None,
             topics: vec!["a".into(), "b".into()],
+            dead_letters: "a.dead-letter".into(),
             summary: String::new(),
             schema: String::new(),
             examples: vec![],
