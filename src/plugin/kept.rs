@@ -42,7 +42,9 @@ impl Kept {
         if self.digests.get(file).is_some_and(|kept| kept == digest) {
             return;
         }
-        match self.write(file, bytes) {
+        // After a start it is not known what is there: most often the same.
+        let there = self.read(file, bytes.len() as u64).is_some_and(|copy| copy.digest == digest);
+        match if there { Ok(()) } else { self.write(file, bytes) } {
             Ok(()) => {
                 self.digests.insert(file.to_owned(), digest.to_owned());
             }
