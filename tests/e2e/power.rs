@@ -49,7 +49,7 @@ fn cut_power(random: &mut fastrand::Rng, sync: Sync) -> Verdict {
         let disk = Mount::image(&image, &directory.path().join("mounted"));
         let mut launch = Launch::serve(&disk.point.join("data")).config(&config);
         if sync == Sync::Off {
-            launch = launch.never_syncing();
+            launch.command.env("SLUICEGATE_TEST_ONLY_NEVER_SYNC", "loses-records");
         }
         let mut gateway = launch.start();
         let load = Load::start(gateway.data_address, CLIENTS, &account);

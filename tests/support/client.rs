@@ -56,8 +56,7 @@ impl Client {
         }
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, head.clone());
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(invalid)?;
-        let length =
-            content_length(&head).ok_or_else(invalid)?;
+        let length = content_length(&head).ok_or_else(invalid)?;
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
         Ok(Answer { status, body })

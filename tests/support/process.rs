@@ -20,7 +20,7 @@ pub struct Gateway {
 
 /// A gateway to be started.
 pub struct Launch {
-    command: Command,
+    pub command: Command,
 }
 
 impl Launch {
@@ -43,12 +43,6 @@ impl Launch {
 
     pub fn config(mut self, file: &Path) -> Launch {
         self.command.arg("--config").arg(file);
-        self
-    }
-
-    /// The negative control: a gateway that acknowledges what a power cut loses.
-    pub fn never_syncing(mut self) -> Launch {
-        self.command.env("SLUICEGATE_TEST_ONLY_NEVER_SYNC", "loses-records");
         self
     }
 
