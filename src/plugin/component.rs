@@ -6,6 +6,7 @@ use super::adapter;
 use super::bindings::MAJORS;
 use outline::{Kind, Name, Outline};
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -61,8 +62,7 @@ pub(super) fn of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ComponentError> {
     match outline.kind {
         Kind::Component => Ok(Cow::Borrowed(bytes)),
         Kind::Module => {
-            let component = componentize(bytes, &outline)
-                .map_err(|error| ComponentError::Componentize { reason: format!("{error:#}") })?;
+            let component = componentize(bytes, &outline)?;
             let made = Outline::read(&component)?;
             check_imports(&made, &[adapter::INTERFACE])?;
             check_exports(&made)?;
@@ -182,33 +182,37 @@ struct Adapter {
 static ADAPTER: LazyLock<Adapter> =
     LazyLock::new(|| build_adapter().expect("the adapter in the source is sound"));
 
-fn build_adapter() -> anyhow::Result<Adapter> {
-    let mut module = wat::parse_str(adapter::WAT)?;
+fn build_adapter() -> Result<Adapter, ComponentError> {
+    let mut module = wat::parse_str(adapter::WAT).map_err(unmade)?;
     let exports = Outline::read(&module)?.exports.into_iter().map(|export| export.interface).collect();
-    let mut resolve = Resolve::default();
-    let package = resolve.push_source("adapter.wit", adapter::WIT)?;
-    let world = resolve.select_world(&[package], Some("adapter"))?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    embed_world(&mut module, adapter::WIT, "adapter")?;
     Ok(Adapter { module, exports })
 }
 
-fn componentize(module: &[u8], outline: &Outline) -> anyhow::Result<Vec<u8>> {
-    let module = if outline.has_component_type {
-        Cow::Borrowed(module)
-    } else {
+fn componentize(module: &[u8], outline: &Outline) -> Result<Vec<u8>, ComponentError> {
+    let mut module = Cow::Borrowed(module);
+    if !outline.has_component_type {
         // `go build` writes none; what it was built for is in the names of its exports.
-        let mut resolve = Resolve::default();
-        let package = resolve.push_source("plugin.wit", CONTRACT)?;
-        let world = resolve.select_world(&[package], Some("plugin"))?;
-        let mut module = module.to_vec();
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-        Cow::Owned(module)
-    };
-    let mut encoder = ComponentEncoder::default().validate(true).module(&module)?;
-    if outline.imports.iter().any(|import| import.interface == adapter::WASIP1) {
-        encoder = encoder.adapter(adapter::WASIP1, &ADAPTER.module)?;
+        embed_world(module.to_mut(), CONTRACT, "plugin")?;
     }
-    encoder.encode()
+    let mut encoder = ComponentEncoder::default().validate(true).module(&module).map_err(unmade)?;
+    if outline.imports.iter().any(|import| import.interface == adapter::WASIP1) {
+        encoder = encoder.adapter(adapter::WASIP1, &ADAPTER.module).map_err(unmade)?;
+    }
+    encoder.encode().map_err(unmade)
+}
+
+/// Says in a core module what world it is of.
+fn embed_world(module: &mut Vec<u8>, wit: &str, world: &str) -> Result<(), ComponentError> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("world.wit", wit).map_err(unmade)?;
+    let world = resolve.select_world(&[package], Some(world)).map_err(unmade)?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(unmade)
+}
+
+/// With all that the tools say of the cause.
+fn unmade(error: impl Display) -> ComponentError {
+    ComponentError::Componentize { reason: format!("{error:#}") }
 }
 
 #[cfg(test)]
