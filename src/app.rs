@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::{self, Admin, Gateway};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, Plugins};
-use crate::shutdown::{self, Lifecycle, Phase, Shutdown};
+use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
 use crate::sink::{self, Sink};
 use crate::telemetry::Metrics;
 use std::net::SocketAddr;
@@ -32,6 +32,10 @@ pub struct App {
 pub enum StartError {
     #[error("{0}")]
     Sink(#[from] sink::OpenError),
+    #[error(
+        "SIGTERM and SIGINT cannot be listened to ({0}), so that it could not be stopped well; look at the limits of this process"
+    )]
+    Signals(std::io::Error),
     #[error("{0}")]
     Plugins(#[from] plugin::StartError),
     #[error(
@@ -109,8 +113,8 @@ impl App {
     /// Ends when a signal, or `stop`, has brought the gateway down in an orderly way.
     ///
     /// The first SIGTERM or SIGINT begins the drain; the second skips what waiting is left, never the sync.
-    pub async fn run(self) {
-        let drive = tokio::spawn(shutdown::on_signals(self.shutdown.clone(), self.timing.clone()));
+    pub async fn run(self, signals: Signals) {
+        let drive = tokio::spawn(shutdown::on_signals(signals, self.shutdown.clone(), self.timing.clone()));
         self.lifecycle.reached(Phase::Draining).await;
         self.drain().await;
         drive.abort();

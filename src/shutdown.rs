@@ -64,11 +64,7 @@ impl Lifecycle {
 }
 
 /// Moves the phases on as signals come: lame duck, drain, stop.
-pub async fn on_signals(shutdown: Arc<Shutdown>, timing: Config) {
-    let Ok(mut signals) = Signals::listen() else {
-        tracing::error!("signals cannot be listened to: only SIGKILL ends this gateway");
-        return;
-    };
+pub async fn on_signals(mut signals: Signals, shutdown: Arc<Shutdown>, timing: Config) {
     signals.next().await;
     tracing::info!(lame_duck_ms = timing.lame_duck.as_millis(), "stopping: not ready any more");
     shutdown.advance(Phase::LameDuck);
@@ -90,13 +86,19 @@ async fn wait_or_hurry(signals: &mut Signals, time: Duration) -> bool {
     }
 }
 
-struct Signals {
+/// SIGTERM and SIGINT, kept from the moment they are listened to.
+#[derive(Debug)]
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Signals> {
+    /// To be called before anything is started: from then on no signal ends the process at once.
+    ///
+    /// # Errors
+    /// If the operating system does not let this process listen.
+    pub fn listen() -> std::io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -4,6 +4,7 @@ use super::{Exit, complain, print, variables};
 use crate::app::{App, BannerFacts, StartError};
 use crate::config::{Config, Flags};
 use crate::plugin::{PluginStatus, Status};
+use crate::shutdown::Signals;
 use crate::telemetry;
 use std::fmt;
 
@@ -40,10 +41,11 @@ pub(super) fn run(flags: Flags) -> Exit {
 
 /// The one place where the command line meets the gateway.
 async fn serve(config: Config) -> Result<(), StartError> {
+    let signals = Signals::listen().map_err(StartError::Signals)?;
     let app = App::start(config).await?;
     // Whoever started it may not want to read what it says.
     let _ = print(Banner(&app.banner_facts()));
-    app.run().await;
+    app.run(signals).await;
     Ok(())
 }
 
