@@ -184,3 +184,21 @@ fn the_map_names_every_room_and_stays_short() {
         assert!(map.contains(&format!("`{room}`")), "ARCHITECTURE.md does not name the room `{room}`");
     }
 }
+
+#[test]
+fn the_readmes_plugin_is_the_one_that_the_sdk_tests() {
+    let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let readme = read("README.md");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let library = read("plugins/sdk/src/lib.rs");
+    let tested: String = library
+        .lines()
+        .skip_while(|line| *line != "//! ```")
+        .skip(1)
+        .take_while(|line| *line != "//! ```")
+        .map(|line| line.strip_prefix("//!").unwrap().strip_prefix(' ').unwrap_or_default())
+        .filter(|line| !line.starts_with("# "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(shown, tested);
+}
