@@ -50,6 +50,7 @@ impl Sink {
     /// # Errors
     /// As `Directory::lock` and `Log::open`: nothing is served from a log that cannot be trusted.
     pub fn open(config: Config) -> Result<Sink, OpenError> {
+        config.log.check()?;
         let directory = Directory::lock(&config.directory)?;
         let inner =
             Inner { config: config.log, logs: RwLock::default(), trouble: RwLock::default(), directory };

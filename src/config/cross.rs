@@ -92,9 +92,15 @@ fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
         problems,
     );
     at_most(
+        ("sink.commit_bytes_max + 64KiB", log.commit_bytes_max.saturating_add(64 << 10)),
         ("sink.segment_bytes", log.segment_bytes),
+        "so that what one sync covers would not fit into a file",
+        problems,
+    );
+    at_most(
+        ("2 * sink.segment_bytes", log.segment_bytes.saturating_mul(2)),
         ("sink.high_water_bytes", log.high_water_bytes),
-        "so that the first file would be refused",
+        "so that the last file alone would keep the log full",
         problems,
     );
     if let Some(retention) = log.retention_bytes {

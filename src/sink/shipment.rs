@@ -44,6 +44,10 @@ pub(super) struct Lot {
     pub frames: Frames,
 }
 
+/// A lot that has grown to this takes no more: as many appends as it takes, so that a large request is no larger
+/// to the log than several small ones.
+const LOT_BYTES: u64 = 1 << 20;
+
 impl Shipment {
     /// Encodes the messages on the caller's thread, so that a log's writer has only to write.
     pub(super) fn load(&self) -> Result<Loaded, EntryTooLarge> {
@@ -51,7 +55,8 @@ impl Shipment {
         let mut lot_of_message = Vec::with_capacity(self.messages.len());
         let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(self.headers.len() + 8);
         for message in &self.messages {
-            let lot = lots.iter().position(|lot| lot.topic == message.topic).unwrap_or_else(|| {
+            let has_room = |lot: &Lot| lot.topic == message.topic && lot.frames.bytes() < LOT_BYTES;
+            let lot = lots.iter().rposition(has_room).unwrap_or_else(|| {
                 lots.push(Lot { topic: message.topic.clone(), frames: Frames::default() });
                 lots.len() - 1
             });
