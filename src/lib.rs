@@ -2,6 +2,13 @@
 //!
 //! `ARCHITECTURE.md` is the map.
 #![forbid(unsafe_code)]
+#![warn(clippy::too_many_lines)]
+
+/// What plugins return is many small pieces, made on one thread and freed on another: glibc's allocator costs a
+/// batch of 1,000 records a fifth of its rate.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub mod app;
 pub mod cli;

@@ -30,20 +30,7 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "A body after gzip or zstd is undone; a larger one is 413.",
             bytes(1..=1024 * MIB),
         ),
-        records: record::Limits {
-            records_max: s.read(
-                "records_max",
-                "50_000",
-                "Records a request may hold; more and all of it is 413.",
-                count(1..=10_000_000),
-            ),
-            record_bytes_max: s.read(
-                "record_bytes_max",
-                r#""1MiB""#,
-                "A record; a larger one is rejected, its neighbours go on.",
-                bytes(1..=128 * MIB),
-            ),
-        },
+        records: records(&mut s),
         header_bytes_max: s.read(
             "header_bytes_max",
             r#""32KiB""#,
@@ -86,6 +73,23 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "100",
             "Streams an HTTP/2 connection may have open.",
             count(1..=10_000),
+        ),
+    }
+}
+
+fn records(s: &mut Section) -> record::Limits {
+    record::Limits {
+        records_max: s.read(
+            "records_max",
+            "50_000",
+            "Records a request may hold; more and all of it is 413.",
+            count(1..=10_000_000),
+        ),
+        record_bytes_max: s.read(
+            "record_bytes_max",
+            r#""1MiB""#,
+            "A record; a larger one is rejected, its neighbours go on.",
+            bytes(1..=128 * MIB),
         ),
     }
 }

@@ -3,7 +3,7 @@
 mod answers;
 mod contract;
 mod hostile;
-mod process;
+mod person;
 mod swap;
 
 mod harness;
