@@ -7,18 +7,20 @@ use crate::verdict::{
     Acceptance, AttributeValue, Fault, FaultKind, Finding, InstrumentKind, Measurement, Verdict, Violation,
 };
 
-/// Violations or warnings of one record: more help nobody, and all of them are in the answer.
-const VIOLATIONS_MAX: usize = 100;
-/// A pointer, code or message of a violation, in bytes.
-const POINTER_BYTES_MAX: usize = 1 << 10;
+/// What a plugin copies out of a record is as long as the producer made it: a bound below the size of a record
+/// would turn a producer's long text into a fault of the plugin.
+const COPIED_BYTES_MAX: usize = 2 << 20;
+/// Violations or warnings of one record. Far more than help anybody: the Rust SDK stops at a hundred.
+const VIOLATIONS_MAX: usize = 1_000;
+/// A pointer may hold names that the producer chose.
+const POINTER_BYTES_MAX: usize = COPIED_BYTES_MAX;
+/// The code or message of a violation.
 const CODE_BYTES_MAX: usize = 100;
 const MESSAGE_BYTES_MAX: usize = 2 << 10;
 const PARAMETERS_MAX: usize = 16;
 const PARAMETER_BYTES_MAX: usize = 1 << 10;
-/// A record's own id stands in answers, logs and dead letters.
-const ID_BYTES_MAX: usize = 512;
-/// A Kafka key of a kilobyte is unusual already; each takes part in partitioning and compaction.
-const KEY_BYTES_MAX: usize = 16 << 10;
+const ID_BYTES_MAX: usize = COPIED_BYTES_MAX;
+const KEY_BYTES_MAX: usize = COPIED_BYTES_MAX;
 const HEADERS_MAX: usize = 32;
 const HEADER_NAME_BYTES_MAX: usize = 256;
 const HEADER_VALUE_BYTES_MAX: usize = 16 << 10;
@@ -26,8 +28,9 @@ const HEADER_VALUE_BYTES_MAX: usize = 16 << 10;
 const PARTS_MAX: usize = 10_000;
 /// The reason of a discarded record, for the operator.
 const REASON_BYTES_MAX: usize = 2 << 10;
-/// The end of the year 9999 in milliseconds since 1970, and as far before: beyond it is no date.
-const TIMESTAMP_MS_MAX: u64 = 253_402_300_799_999;
+/// The end of the year 9999 in milliseconds since 1970, a day more for offsets from UTC, and as far before:
+/// beyond it is no date.
+const TIMESTAMP_MS_MAX: u64 = 253_402_300_799_999 + 86_400_000;
 /// An attribute's text value becomes a label of a time series.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 
