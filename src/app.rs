@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::http::{self, Admin, Gateway};
 use crate::pipeline::Pipeline;
-use crate::plugin::{self, Plugins};
+use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
 use crate::sink::{self, Sink};
 use crate::telemetry::Metrics;
@@ -114,7 +114,13 @@ impl App {
     ///
     /// The first SIGTERM or SIGINT begins the drain; the second skips what waiting is left, never the sync.
     pub async fn run(self, signals: Signals) {
-        let drive = tokio::spawn(shutdown::on_signals(signals, self.shutdown.clone(), self.timing.clone()));
+        let plugins = self.plugins.clone();
+        let reload = move || {
+            let plugins = plugins.clone();
+            tokio::spawn(async move { plugins.reload(EmptyDirectory::Keep).await });
+        };
+        let drive =
+            tokio::spawn(shutdown::on_signals(signals, self.shutdown.clone(), self.timing.clone(), reload));
         self.lifecycle.reached(Phase::Draining).await;
         self.drain().await;
         drive.abort();

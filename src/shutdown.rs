@@ -64,33 +64,49 @@ impl Lifecycle {
 }
 
 /// Moves the phases on as signals come: lame duck, drain, stop.
-pub async fn on_signals(mut signals: Signals, shutdown: Arc<Shutdown>, timing: Config) {
-    signals.next().await;
-    tracing::info!(lame_duck_ms = timing.lame_duck.as_millis(), "stopping: not ready any more");
+pub async fn on_signals(
+    mut signals: Signals,
+    shutdown: Arc<Shutdown>,
+    timing: Config,
+    mut reload: impl FnMut(),
+) {
+    while signals.next().await == Order::Reload {
+        reload();
+    }
     shutdown.advance(Phase::LameDuck);
+    tracing::info!(lame_duck_ms = timing.lame_duck.as_millis(), "stopping: not ready any more");
     let hurried = wait_or_hurry(&mut signals, timing.lame_duck).await;
-    tracing::info!("draining: no new connections, requests in flight end");
     shutdown.advance(Phase::Draining);
+    tracing::info!("draining: no new connections, requests in flight end");
     if !hurried {
         wait_or_hurry(&mut signals, timing.drain_timeout).await;
     }
-    tracing::warn!("requests still in flight are cut off");
     shutdown.advance(Phase::Stopped);
+    tracing::warn!("requests still in flight are cut off");
 }
 
 /// Whether another signal came before the time was over.
 async fn wait_or_hurry(signals: &mut Signals, time: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(time) => false,
-        () = signals.next() => true,
+        () = signals.stop() => true,
     }
 }
 
-/// SIGTERM and SIGINT, kept from the moment they are listened to.
+/// SIGTERM, SIGINT and SIGHUP, kept from the moment they are listened to.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// A terminal that is closed sends it too: it must not end a gateway.
+    hangup: Signal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Stop,
+    /// To look at the plugins again.
+    Reload,
 }
 
 impl Signals {
@@ -102,13 +118,19 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Order {
         tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => Order::Stop,
+            _ = self.interrupt.recv() => Order::Stop,
+            _ = self.hangup.recv() => Order::Reload,
         }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Order::Stop {}
     }
 }

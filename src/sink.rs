@@ -8,11 +8,13 @@ pub use shipment::{Delivered, Message, Shipment};
 
 use crate::telemetry::SinkGauge;
 use crate::verdict::Failure;
-use log::{Acknowledgement, AppendError, Directory, Log};
-use parking_lot::RwLock;
+use log::{Acknowledgement, AppendError, Directory, Full, Log};
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -40,9 +42,21 @@ struct Inner {
     directory: Directory,
     config: log::Config,
     logs: RwLock<HashMap<Arc<str>, Arc<Log>>>,
-    /// The last sentence of an append that failed; none after one that went well.
-    trouble: RwLock<Option<String>>,
+    /// Held while a log is opened, one after the other. True: the sink is closed, none is opened any more.
+    opening: Mutex<bool>,
+    /// A disk that hangs is tried by one thread, not by one a second.
+    probing: AtomicBool,
+    trouble: RwLock<Option<Trouble>>,
 }
+
+/// Why the disk took nothing when it was last tried.
+struct Trouble {
+    sentence: String,
+    tried_at: Instant,
+}
+
+/// How often a disk in trouble is tried while nobody sends records.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Sink {
     /// Takes the data directory and recovers the logs that are in it.
@@ -52,8 +66,14 @@ impl Sink {
     pub fn open(config: Config) -> Result<Sink, OpenError> {
         config.log.check()?;
         let directory = Directory::lock(&config.directory)?;
-        let inner =
-            Inner { config: config.log, logs: RwLock::default(), trouble: RwLock::default(), directory };
+        let inner = Inner {
+            config: config.log,
+            logs: RwLock::default(),
+            opening: Mutex::default(),
+            probing: AtomicBool::new(false),
+            trouble: RwLock::default(),
+            directory,
+        };
         let sink = Sink { inner: Arc::new(inner) };
         for topic in topics(&config.directory) {
             sink.open_log(&topic.into())?;
@@ -103,39 +123,47 @@ impl Sink {
         // The first record of a topic: its log is made on a thread that may wait for the disk.
         let (sink, topic) = (self.clone(), topic.clone());
         match tokio::task::spawn_blocking(move || sink.open_log(&topic)).await {
-            Ok(Ok(log)) => Ok(log),
+            Ok(Ok(Some(log))) => Ok(log),
+            Ok(Ok(None)) => Err(Failure::Draining),
             Ok(Err(error)) => Err(self.unavailable(error.to_string())),
             Err(panicked) => Err(self.unavailable(panicked.to_string())),
         }
     }
 
-    fn open_log(&self, topic: &Arc<str>) -> Result<Arc<Log>, OpenError> {
-        let mut logs = self.inner.logs.write();
-        if let Some(log) = logs.get(topic) {
-            return Ok(log.clone());
+    /// Blocks for some syncs; records of other topics go on meanwhile. None: the sink is closed.
+    fn open_log(&self, topic: &Arc<str>) -> Result<Option<Arc<Log>>, OpenError> {
+        let closed = self.inner.opening.lock();
+        if *closed {
+            return Ok(None);
+        }
+        if let Some(log) = self.inner.logs.read().get(topic) {
+            return Ok(Some(log.clone()));
         }
         let log = Arc::new(self.inner.directory.log(topic, self.inner.config.clone())?);
-        logs.insert(topic.clone(), log.clone());
-        Ok(log)
+        self.inner.logs.write().insert(topic.clone(), log.clone());
+        Ok(Some(log))
     }
 
     fn failed(&self, error: &AppendError) -> Failure {
-        let failure = match error {
-            AppendError::Overloaded { .. } | AppendError::TooLarge { .. } => return Failure::SinkOverloaded,
-            AppendError::Closed => return Failure::Draining,
-            AppendError::Full(_) => Failure::SinkFull,
-            AppendError::Disk(_) => Failure::SinkUnavailable,
-        };
-        self.unavailable(error.to_string());
-        failure
+        match error {
+            AppendError::Overloaded { .. } | AppendError::TooLarge { .. } => Failure::SinkOverloaded,
+            AppendError::Closed => Failure::Draining,
+            // A limit of one topic, not of the gateway.
+            AppendError::Full(Full::HighWater { .. }) => Failure::SinkFull,
+            AppendError::Full(Full::DiskFree { .. } | Full::NoSpace) => {
+                self.unavailable(error.to_string());
+                Failure::SinkFull
+            }
+            AppendError::Disk(_) => self.unavailable(error.to_string()),
+        }
     }
 
     fn unavailable(&self, sentence: String) -> Failure {
         let mut trouble = self.inner.trouble.write();
-        if trouble.as_ref() != Some(&sentence) {
+        if trouble.as_ref().is_none_or(|known| known.sentence != sentence) {
             tracing::error!(reason = sentence, "records cannot be made durable");
-            *trouble = Some(sentence);
         }
+        *trouble = Some(Trouble { sentence, tried_at: Instant::now() });
         Failure::SinkUnavailable
     }
 
@@ -145,9 +173,28 @@ impl Sink {
         }
     }
 
-    /// As the last append found it: the next one may find otherwise.
+    /// As the last append found it. While there is trouble, being asked makes the disk be tried again: those who
+    /// look at readiness keep away the records that would.
     pub fn readiness(&self) -> Readiness {
-        self.inner.trouble.read().clone().map_or(Readiness::Ready, Readiness::Unavailable)
+        let trouble = self.inner.trouble.read();
+        let Some(known) = trouble.as_ref() else { return Readiness::Ready };
+        if known.tried_at.elapsed() >= PROBE_PAUSE && !self.inner.probing.swap(true, Ordering::Relaxed) {
+            let sink = self.clone();
+            tokio::task::spawn_blocking(move || {
+                sink.probe();
+                sink.inner.probing.store(false, Ordering::Relaxed);
+            });
+        }
+        Readiness::Unavailable(known.sentence.clone())
+    }
+
+    /// Writes and syncs a file beside the logs, as they would. Blocks.
+    fn probe(&self) {
+        let Inner { directory, config, .. } = &*self.inner;
+        match directory.probe(config.free_bytes_min) {
+            Ok(()) => self.recovered(),
+            Err(error) => drop(self.failed(&error)),
+        }
     }
 
     pub fn gauges(&self) -> Vec<SinkGauge> {
@@ -157,7 +204,9 @@ impl Sink {
 
     /// Writes, syncs and answers what is still waiting, then lets go of the logs. Blocks for some syncs.
     pub fn close(&self) {
-        self.inner.logs.write().clear();
+        *self.inner.opening.lock() = true;
+        let logs = std::mem::take(&mut *self.inner.logs.write());
+        drop(logs);
     }
 }
 

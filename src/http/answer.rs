@@ -9,6 +9,7 @@ mod wire;
 pub(super) use problem::{Kind, plain, refusal};
 pub(super) use receipt::{Told, receipt};
 
+use super::body::Lease;
 use super::connection::Answered;
 use super::header::{RequestId, X_REQUEST_ID};
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub(super) struct Answer {
     pub status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// What the body holds of the budget until it is written.
+    lease: Option<Lease>,
 }
 
 /// Which results of a batch the client wants to see: `?results=errors` or `?results=all`.
@@ -37,6 +40,8 @@ pub(super) enum Results {
     #[default]
     All,
     Errors,
+    /// None, `"results":null`: there is no memory for them. The counts are told all the same.
+    Omitted,
 }
 
 /// What an answer needs to know of its request.
@@ -64,7 +69,7 @@ impl Answer {
 
     pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Answer { status, headers, body: body.into_bytes() }
+        Answer { status, headers, body: body.into_bytes(), lease: None }
     }
 
     /// `bytes`: about how long the body will be.
@@ -72,7 +77,17 @@ impl Answer {
         let mut buffer = Vec::with_capacity(bytes);
         serde_json::to_writer(&mut buffer, body)
             .expect("texts and numbers, written to memory, are always JSON");
-        Answer { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body: buffer }
+        Answer { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body: buffer, lease: None }
+    }
+
+    /// Its bytes.
+    pub fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Holds this until the last byte is written, or the connection is gone.
+    pub fn holding(self, lease: Lease) -> Answer {
+        Answer { lease: Some(lease), ..self }
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {
@@ -93,10 +108,26 @@ impl Answer {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
             self.body.clear();
         }
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        let body = match self.lease {
+            Some(lease) => Bytes::from_owner(Leased { body: self.body, _lease: lease }),
+            None => Bytes::from(self.body),
+        };
+        let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
+    }
+}
+
+/// A body that gives its share of the budget back when it is dropped.
+struct Leased {
+    body: Vec<u8>,
+    _lease: Lease,
+}
+
+impl AsRef<[u8]> for Leased {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
     }
 }
 

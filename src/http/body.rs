@@ -94,6 +94,13 @@ impl Bodies {
         Bodies { limits, budget, inflations: Semaphore::new(INFLATIONS_MAX) }
     }
 
+    /// So many bytes of the budget, for an answer.
+    pub fn lease(&self, bytes: usize) -> Result<Lease, BodyError> {
+        let mut lease = self.budget.lease();
+        lease.grow(bytes)?;
+        Ok(lease)
+    }
+
     /// Reads a body to its end. Trailers are ignored.
     ///
     /// What can be refused by the headers alone is refused before anything is read: a client that waits for

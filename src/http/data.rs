@@ -4,11 +4,11 @@ use super::Config;
 use super::accept::Door;
 use super::activity::Ticket;
 use super::admission::Admission;
-use super::answer::{self, Answer, Asked, Told};
+use super::answer::{self, Answer, Asked, Results, Told};
 use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
-use super::ingest::{Place, ingest};
+use super::ingest::{Place, Settled, ingest};
 use super::readiness;
 use super::throttle::Throttle;
 use crate::pipeline::Pipeline;
@@ -119,8 +119,7 @@ async fn answer(
     let settled = ingest(&gateway, request, &ticket, &mut arrived).await;
     let (answer, counts) = match &settled {
         Ok(settled) => {
-            let (answer, counts) =
-                answer::receipt(&settled.receipt, settled.place.route(), settled.results, &asked);
+            let (answer, counts) = told(&gateway, settled, &asked);
             (answer, Some(counts))
         }
         Err(error) => (answer::refusal(error, &asked), None),
@@ -128,6 +127,17 @@ async fn answer(
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
     report.publish(&gateway, settled.as_ref().err());
     answer.into_response(&asked)
+}
+
+/// The answer to records that are settled. It is held against the budget of bodies until it is written, as a client
+/// need not read it; where there is no room for its results, it goes without them.
+fn told(gateway: &Gateway, settled: &Settled, asked: &Asked) -> (Answer, Told) {
+    let of = |results| answer::receipt(&settled.receipt, settled.place.route(), results, asked);
+    let (answer, counts) = of(settled.results);
+    match gateway.bodies.lease(answer.len()) {
+        Ok(lease) => (answer.holding(lease), counts),
+        Err(_) => of(Results::Omitted),
+    }
 }
 
 /// What the operator is told of a request.

@@ -21,9 +21,6 @@ pub fn count(metrics: &Metrics, submission: &Submission, outcomes: &[Outcome]) {
             *tally.entry((run.0, run.1)).or_default() += run.2;
             run = (name, reason, 1);
         }
-        if let Outcome::Quarantined(fault) = outcome {
-            metrics.plugin_fault(&generation.manifest.name, fault.kind);
-        }
     }
     *tally.entry((run.0, run.1)).or_default() += run.2;
     for ((outcome, reason), records) in tally {

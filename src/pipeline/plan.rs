@@ -5,7 +5,7 @@ use crate::plugin::{Generation, Route};
 use crate::record::{Batch, Record};
 use crate::sink::{Delivered, Message, Shipment};
 use crate::verdict::{
-    Acceptance, Accepted, Failure, Fault, Finding, Ledger, Outcome, Value, Verdict, Violation,
+    Acceptance, Accepted, Failure, Fault, FaultKind, Finding, Ledger, Outcome, Value, Verdict, Violation,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -40,11 +40,20 @@ impl Plan {
         ledger: &mut Ledger,
     ) -> Plan {
         let route = &submission.generation.manifest.routes[submission.route];
-        let mut draft = Draft { submission, route, received_at_ms, plan: Plan::empty(submission, batch) };
+        let mut draft = Draft {
+            submission,
+            parts_room: SPLIT_BYTES_MAX,
+            route,
+            received_at_ms,
+            plan: Plan::empty(submission, batch),
+        };
         for (index, (finding, record)) in findings.into_iter().zip(&batch.records).enumerate() {
             match finding {
                 Finding::Verdict(Verdict::Accept(acceptance)) => draft.accept(index, record, acceptance),
-                Finding::Verdict(Verdict::Split(parts)) => draft.split(index, record, parts),
+                Finding::Verdict(Verdict::Split(parts)) => match draft.room_for(record, &parts) {
+                    Ok(()) => draft.split(index, record, parts),
+                    Err(fault) => draft.quarantine(index, record, fault),
+                },
                 Finding::Verdict(Verdict::Reject(violations)) => {
                     ledger.settle(index, Outcome::Rejected(violations));
                 }
@@ -69,8 +78,14 @@ impl Plan {
     }
 }
 
+/// What the parts of all split records of a request may have together, beside the bytes of what they repeat: each
+/// part is a copy in the log.
+const SPLIT_BYTES_MAX: usize = 32 << 20;
+
 struct Draft<'s> {
     submission: &'s Submission,
+    /// Left of `SPLIT_BYTES_MAX`.
+    parts_room: usize,
     route: &'s Route,
     received_at_ms: u64,
     plan: Plan,
@@ -83,6 +98,25 @@ impl Draft<'_> {
         let message = self.message(record, record.id, acceptance);
         self.plan.shipment.messages.push(message);
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Accepted(accepted) });
+    }
+
+    /// Whether the parts of a record may be made: each may be as large as the whole.
+    fn room_for(&mut self, record: &Record, parts: &[Acceptance]) -> Result<(), Fault> {
+        let value = |part: &Acceptance| match &part.value {
+            Value::AsPosted => record.bytes().len(),
+            Value::Replaced(bytes) => bytes.len(),
+            Value::Tombstone => 0,
+        };
+        let bytes: usize = parts.iter().map(value).sum();
+        if bytes > self.parts_room {
+            let detail = format!(
+                "split into {} parts of {bytes} bytes together; the parts of one request may have {SPLIT_BYTES_MAX}",
+                parts.len()
+            );
+            return Err(Fault { kind: FaultKind::Output, detail });
+        }
+        self.parts_room -= bytes;
+        Ok(())
     }
 
     fn split(&mut self, index: usize, record: &Record, parts: Vec<Acceptance>) {
@@ -162,8 +196,8 @@ pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Failure>
     let mut deliveries = deliveries.into_iter();
     for promise in promises {
         let mut worst = Ok(Delivered::Committed);
-        for delivery in deliveries.by_ref().take(promise.messages) {
-            worst = worse(worst, delivery);
+        for _ in 0..promise.messages {
+            worst = worse(worst, deliveries.next().unwrap_or(Err(Failure::SinkUnavailable)));
         }
         ledger.settle(promise.index, outcome(promise.then, worst));
     }
@@ -217,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_record_whose_dead_letter_is_not_durable_is_to_be_sent_again() {
-        let fault = Fault { kind: crate::verdict::FaultKind::Trap, detail: "unreachable".into() };
+        let fault = Fault { kind: FaultKind::Trap, detail: "unreachable".into() };
         let kept = outcome(Then::Quarantined(fault.clone()), Ok(Delivered::Committed));
         assert_eq!(kept, Outcome::Quarantined(fault.clone()));
         let lost = outcome(Then::Quarantined(fault), Err(Failure::SinkUnavailable));

@@ -50,7 +50,8 @@ pub(super) struct Judges {
 
 impl Judges {
     pub fn start(threads: usize, jobs_max: usize) -> Judges {
-        let threads = threads.max(1);
+        // With one, a plugin that loops would hold them all.
+        let threads = threads.max(2);
         let queue = Arc::new(Queue {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -92,7 +93,9 @@ impl Queue {
         if state.closed {
             return Err(Failure::Draining);
         }
-        if state.jobs.len() >= self.jobs_max {
+        // Half for one plugin at the most: what it cannot keep up with must not take the places of others.
+        let own = state.jobs.iter().filter(|job| job.plugin == *plugin).count();
+        if state.jobs.len() >= self.jobs_max || own >= self.jobs_max.div_ceil(2) {
             return Err(Failure::JudgesBusy);
         }
         state.jobs.push_back(Job { plugin: plugin.clone(), queued: Instant::now(), work });

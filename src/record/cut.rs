@@ -8,6 +8,8 @@ use std::ops::Range;
 pub enum CutError {
     #[error("at byte {0} of the array an element is missing between two commas")]
     ElementMissing(usize),
+    #[error("at byte {0} of the array a comma is missing")]
+    CommaMissing(usize),
     #[error("at byte {0} of the array a bracket closes what was never opened")]
     Unbalanced(usize),
     #[error("the array does not end: a closing bracket or quote is missing")]
@@ -82,19 +84,35 @@ fn element_end(array: &[u8], start: usize) -> Result<usize, CutError> {
     let mut at = start;
     while let Some(&byte) = array.get(at) {
         match byte {
-            b'"' => {
-                at = string_end(array, at + 1).ok_or(CutError::Unended)?;
-                continue;
-            }
+            b'"' => at = string_end(array, at + 1).ok_or(CutError::Unended)? - 1,
             b'[' | b'{' => depth += 1,
             b',' | b']' if depth == 0 => return Ok(at),
             b'}' if depth == 0 => return Err(CutError::Unbalanced(at)),
             b']' | b'}' => depth -= 1,
+            // A number or a word goes on to the next white space, comma or bracket.
+            _ if depth > 0 || !array.get(at + 1).is_none_or(|next| is_space(*next)) => {
+                at += 1;
+                continue;
+            }
             _ => {}
         }
         at += 1;
+        if depth == 0 && at > start {
+            return separator(array, skip_space(array, at));
+        }
     }
     Err(CutError::Unended)
+}
+
+/// What follows a value that has come to its end. Were it not looked at, two records without a comma between them
+/// would be taken for one, and every later one would be told under another's index.
+fn separator(array: &[u8], at: usize) -> Result<usize, CutError> {
+    match array.get(at) {
+        None => Err(CutError::Unended),
+        Some(b',' | b']') => Ok(at),
+        Some(b'}') => Err(CutError::Unbalanced(at)),
+        Some(_) => Err(CutError::CommaMissing(at)),
+    }
 }
 
 /// The byte after the quote that ends the string whose inside begins at `at`.
@@ -147,6 +165,9 @@ mod tests {
         assert_eq!(cut("[,]"), Err(CutError::ElementMissing(1)));
         assert_eq!(cut("[1}"), Err(CutError::Unbalanced(2)));
         assert_eq!(cut("[1] x"), Err(CutError::Trailing(4)));
+        assert_eq!(cut("[{} {}, {}]"), Err(CutError::CommaMissing(4)));
+        assert_eq!(cut("[\"a\"\"b\"]"), Err(CutError::CommaMissing(4)));
+        assert_eq!(cut("[1 2]"), Err(CutError::CommaMissing(3)));
         for unended in ["[", "[1", "[1,", "[\"", "[\"\\", "[\"\\\"", "[{", "[[]"] {
             assert_eq!(cut(unended), Err(CutError::Unended), "{unended}");
         }

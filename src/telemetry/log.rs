@@ -30,7 +30,7 @@ pub fn start_logging(config: &Config) -> Result<(), LogError> {
     let set = match json {
         true => tracing::subscriber::set_global_default(as_json(filter, std::io::stderr)),
         false => {
-            let text = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+            let text = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
             // On a terminal the default holds, which heeds NO_COLOR.
             match terminal {
                 true => tracing::subscriber::set_global_default(text.finish()),
@@ -45,7 +45,9 @@ fn as_json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let json = fmt().with_env_filter(filter).with_writer(writer).json().flatten_event(true);
+    // Told on stderr, an error of stderr would be a panic in whichever thread has something to log.
+    let json = fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    let json = json.json().flatten_event(true);
     json.with_current_span(false).with_span_list(false).finish()
 }
 

@@ -53,9 +53,14 @@ fn a_full_disk_is_answered_503_and_forgotten_when_there_is_room() {
     let unready =
         Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz")).unwrap();
     assert_eq!(unready.status, 503, "{}", String::from_utf8_lossy(&unready.body));
-    disk.resize("64m");
-    accepts_again(&gateway, &account);
     load.stop();
+    disk.resize("64m");
+    // By itself: a load balancer sends nothing to a gateway that is not ready.
+    wait("being ready again", || {
+        let ready = Client::connect(gateway.admin_address).and_then(|mut client| client.get("/readyz"));
+        ready.unwrap().status == 200
+    });
+    accepts_again(&gateway, &account);
     conclude(&data, &account);
     drop(gateway);
 }

@@ -11,6 +11,29 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+#[test]
+fn a_plugin_dropped_into_the_default_directory_is_seen_without_polling() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("plugins")).unwrap();
+    let mut launch = Launch::bare();
+    launch.command.current_dir(directory.path()).env("SLUICEGATE__PLUGINS__POLL_INTERVAL_MS", "600000");
+    let gateway = launch.start();
+    // A terminal that is closed does not end it.
+    gateway.signal("-HUP");
+    std::fs::copy(repository("tests/fixtures/swap-v1.wasm"), directory.path().join("plugins/swap.wasm"))
+        .unwrap();
+    let start = std::time::Instant::now();
+    loop {
+        let mut client = Client::connect(gateway.data_address).unwrap();
+        if client.post("/swap", "application/json", b"{}").unwrap().status == 200 {
+            break;
+        }
+        assert!(start.elapsed() < process::PATIENCE, "no event was heeded");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    println!("live after {:?}", start.elapsed());
+}
+
 fn run(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sluicegate")).args(words).output().unwrap()
 }
@@ -170,4 +193,27 @@ fn simulated_traffic_is_answered_as_expected() {
         .len()
         + crate::harness::entries(&directory.path().join("data"), "raw_insurance_claims").len();
     assert!(accepted > 300 && accepted < 500, "{accepted}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_neither_swaps_nor_the_drain() {
+    let directory = tempfile::tempdir().unwrap();
+    let plugins = directory.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    let mut launch = Launch::bare();
+    launch.command.current_dir(directory.path());
+    let mut gateway = launch.deaf().start();
+    std::fs::copy(repository("tests/fixtures/swap-v1.wasm"), plugins.join("swap.wasm")).unwrap();
+    let start = std::time::Instant::now();
+    while Client::connect(gateway.data_address)
+        .and_then(|mut client| client.post("/swap", "application/json", b"{}"))
+        .unwrap()
+        .status
+        != 200
+    {
+        assert!(start.elapsed() < process::PATIENCE, "the plugin is not taken");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    gateway.signal("-TERM");
+    assert_eq!(gateway.exit().code(), Some(0));
 }

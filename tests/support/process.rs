@@ -21,6 +21,7 @@ pub struct Gateway {
 /// A gateway to be started.
 pub struct Launch {
     pub command: Command,
+    deaf: bool,
 }
 
 impl Launch {
@@ -29,16 +30,32 @@ impl Launch {
         Launch::wrapped(&[], data)
     }
 
+    /// Only with ports of its own.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn bare() -> Launch {
+        Launch::under(&[])
+    }
+
+    /// With nobody reading its log.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn deaf(mut self) -> Launch {
+        self.deaf = true;
+        self
+    }
+
     /// The same under another program, such as strace.
     pub fn wrapped(wrapper: &[&str], data: &Path) -> Launch {
         std::fs::create_dir_all(data).unwrap();
-        let binary = env!("CARGO_BIN_EXE_sluicegate");
-        let mut words = wrapper.iter().copied().chain([binary, "serve"]);
+        let mut launch = Launch::under(wrapper);
+        launch.command.arg("--data").arg(data).arg("--plugins").arg(repository("plugins"));
+        launch
+    }
+
+    fn under(wrapper: &[&str]) -> Launch {
+        let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_sluicegate"), "serve"]);
         let mut command = Command::new(words.next().unwrap());
-        command.args(words);
-        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-        command.arg("--data").arg(data).arg("--plugins").arg(repository("plugins"));
-        Launch { command }
+        command.args(words).args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        Launch { command, deaf: false }
     }
 
     pub fn config(mut self, file: &Path) -> Launch {
@@ -52,6 +69,9 @@ impl Launch {
         let log = Arc::new(Mutex::new(String::new()));
         let (errors, kept) = (child.stderr.take().unwrap(), log.clone());
         std::thread::spawn(move || {
+            if self.deaf {
+                return;
+            }
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
                 let mut log = kept.lock().unwrap();
                 log.push_str(&line);

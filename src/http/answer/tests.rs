@@ -432,3 +432,21 @@ fn ten_thousand_results_are_written_whole() {
     assert_eq!(body["results"].as_array().unwrap().len(), 10_000);
     assert_eq!((&body["counts"]["committed"], &body["counts"]["rejected"]), (&json!(9900), &json!(100)));
 }
+
+#[test]
+fn a_batch_of_nothing_but_wrong_records_lists_so_many_violations_in_full() {
+    let wrong = || Outcome::Rejected((0..8).map(|_| violation("missing")).collect());
+    let (status, _, body) = told(Shape::Batch, Results::All, (0..2_000).map(|_| wrong()).collect());
+    assert_eq!(status, 422);
+    let listed = |index: usize| body["results"][index]["violations"].as_array().unwrap().len();
+    assert_eq!((listed(0), listed(1_249), listed(1_250), listed(1_999)), (8, 8, 1, 1));
+    assert_eq!(body["results"][1_999]["violations_omitted"], 7);
+    assert_eq!(body["results"].as_array().unwrap().len(), 2_000);
+}
+
+#[test]
+fn an_answer_without_room_for_its_results_still_tells_the_counts() {
+    let (status, _, body) = told(Shape::Batch, Results::Omitted, one_of_each());
+    assert_eq!(status, 503);
+    assert_eq!((&body["results"], &body["counts"]["rejected"]), (&Value::Null, &json!(1)));
+}

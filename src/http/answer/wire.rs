@@ -119,10 +119,18 @@ pub(super) struct List<'a> {
 
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.results == Results::Omitted {
+            return serializer.serialize_none();
+        }
         let mut list = serializer.serialize_seq(None)?;
+        let mut listed = 0;
         for (index, (id, outcome)) in self.records.iter().enumerate() {
             if self.results == Results::All || is_error(outcome) {
-                list.serialize_element(&Line { index, id: *id, outcome })?;
+                let most = if listed < VIOLATIONS_LISTED_MAX { usize::MAX } else { 1 };
+                if let Outcome::Rejected(violations) = outcome {
+                    listed += violations.len();
+                }
+                list.serialize_element(&Line { index, id: *id, outcome, most })?;
             }
         }
         list.end()
@@ -136,10 +144,16 @@ fn is_error(outcome: &Outcome) -> bool {
     }
 }
 
+/// Violations that one answer lists in full: a record beyond has its first, and how many more there are. A batch
+/// of nothing but wrong records would else be answered with a thousand times its own size.
+pub(super) const VIOLATIONS_LISTED_MAX: usize = 10_000;
+
 struct Line<'a> {
     index: usize,
     id: RecordId,
     outcome: &'a Outcome,
+    /// How many of its violations are listed.
+    most: usize,
 }
 
 impl Serialize for Line<'_> {
@@ -155,7 +169,13 @@ impl Serialize for Line<'_> {
                 }
             }
             Outcome::Discarded => map.serialize_entry("record_id", &Id(self.id))?,
-            Outcome::Rejected(violations) => map.serialize_entry("violations", &Violations(violations))?,
+            Outcome::Rejected(violations) => {
+                let listed = violations.len().min(self.most);
+                map.serialize_entry("violations", &Violations(&violations[..listed]))?;
+                if listed < violations.len() {
+                    map.serialize_entry("violations_omitted", &(violations.len() - listed))?;
+                }
+            }
             Outcome::Quarantined(fault) => {
                 map.serialize_entry("record_id", &Id(self.id))?;
                 map.serialize_entry("reason", fault.kind.as_str())?;

@@ -75,7 +75,8 @@ impl<'a> Hearing<'a> {
         let Some(first) = first.or_else(|| self.admit(run.len())) else {
             return self.fail(run.len(), Failure::BreakerOpen);
         };
-        let Some(allowed) = self.budget.allow(self.generation.call_allowance(run.len())) else {
+        let wanted = self.generation.call_allowance(run.len());
+        let Some(allowed) = self.budget.allow(wanted) else {
             return self.fail(run.len(), Failure::FaultBudgetSpent);
         };
         let begin = thread_cpu_time();
@@ -91,7 +92,11 @@ impl<'a> Hearing<'a> {
             Err(CallError::Exhausted) => return self.fail(run.len(), Failure::InstancesExhausted),
             Err(CallError::Fault(fault)) => {
                 self.budget.spend(thread_cpu_time() - begin);
-                if run.len() == 1 {
+                if run.len() == 1 && fault.kind == FaultKind::Deadline && allowed < wanted {
+                    // As in `step`: the budget's end is not the record's fault.
+                    self.fail(1, Failure::FaultBudgetSpent);
+                    0
+                } else if run.len() == 1 {
                     self.judgement.findings.push(self.generation.note_fault(&self.records[run.start], fault));
                     1
                 } else {

@@ -92,9 +92,9 @@ impl Keeper {
     fn bring_live(&mut self, file: &str, reading: &Reading) -> Result<(), String> {
         let loaded =
             self.host.load(file, &reading.bytes, &reading.digest).map_err(|error| error.to_string())?;
-        if self.registry.lock().admit(file, loaded).is_ok() {
-            self.kept.keep(file, &reading.bytes, &reading.digest);
-        }
+        // Whether it serves at once or waits for another: it is good.
+        let _ = self.registry.lock().admit(file, loaded);
+        self.kept.keep(file, &reading.bytes, &reading.digest);
         Ok(())
     }
 

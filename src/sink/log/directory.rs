@@ -8,10 +8,13 @@ use std::sync::Arc;
 use rustix::fs::FlockOperation;
 
 use super::disk::{Disk, RealDisk};
-use super::error::{DiskFault, OpenError};
+use super::error::{AppendError, DiskFault, Full, OpenError};
 use super::{Config, Log};
 
 const LOCK_NAME: &str = "lock";
+const PROBE_NAME: &str = "probe";
+/// Enough that a full disk refuses it.
+const PROBE_BYTES: u64 = 64 << 10;
 const LOG_NAME: &str = "log";
 const SPOOL_NAME: &str = "spool";
 
@@ -71,6 +74,27 @@ impl Directory {
     /// As [`Log::open`], and `Topic` if the name is none.
     pub fn spool(&self, topic: &str, config: Config) -> Result<Log, OpenError> {
         self.open(&spool_path(&self.path, topic)?, config)
+    }
+
+    /// Tries what an append would need: free space, a write, a sync. Blocks for a sync.
+    ///
+    /// # Errors
+    /// What an append would be answered.
+    pub fn probe(&self, free_bytes_min: u64) -> Result<(), AppendError> {
+        let free = RealDisk.free_bytes(&self.path).map_err(DiskFault::at("measure", &self.path))?;
+        if free <= free_bytes_min {
+            return Err(Full::DiskFree { free, min: free_bytes_min }.into());
+        }
+        let path = self.path.join(PROBE_NAME);
+        // One that a crash has left.
+        let _ = RealDisk.unlink(&path);
+        let file = RealDisk.create(&path).map_err(DiskFault::at("create", &path))?;
+        let tried = file
+            .allocate(PROBE_BYTES)
+            .map_err(DiskFault::at("allocate", &path))
+            .and_then(|()| file.sync().map_err(DiskFault::at("sync", &path)));
+        let _ = RealDisk.unlink(&path);
+        tried.map_err(AppendError::from)
     }
 
     fn open(&self, dir: &Path, config: Config) -> Result<Log, OpenError> {
