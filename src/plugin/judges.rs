@@ -5,6 +5,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ type Work = Box<dyn FnOnce(Turn) + Send>;
 
 /// Where jobs are handed in; outlives the threads.
 pub(super) struct Queue {
+    /// As in the state, for those who look often.
+    closed: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
     jobs_max: usize,
@@ -54,6 +57,7 @@ impl Judges {
         let threads = threads.max(2);
         let queue = Arc::new(Queue {
             state: Mutex::default(),
+            closed: AtomicBool::new(false),
             changed: Condvar::new(),
             jobs_max,
             share: (threads / 2).max(1),
@@ -76,6 +80,7 @@ impl Drop for Judges {
         let waiting = {
             let mut state = self.queue.state.lock();
             state.closed = true;
+            self.queue.closed.store(true, Ordering::Relaxed);
             std::mem::take(&mut state.jobs)
         };
         self.queue.changed.notify_all();
@@ -102,6 +107,11 @@ impl Queue {
         drop(state);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether the gateway is going away: what is not judged yet is not judged any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Why a job that was dropped unrun, or that panicked, gave no answer.

@@ -15,6 +15,7 @@ use crate::telemetry::Reload;
 use file::Known;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -118,7 +119,16 @@ impl Keeper {
         }
     }
 
+    /// A look that panics costs what it would have found, never the looks that follow.
     fn look(&mut self, occasion: Occasion) {
+        if catch_unwind(AssertUnwindSafe(|| self.take_a_look(occasion))).is_err() {
+            tracing::error!(
+                "a look at the plugin directory failed; what is live stays, and the next look tries again"
+            );
+        }
+    }
+
+    fn take_a_look(&mut self, occasion: Occasion) {
         self.watch.arm();
         self.host.pools.trim();
         self.looked_at = Instant::now();

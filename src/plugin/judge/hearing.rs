@@ -62,6 +62,10 @@ impl<'a> Hearing<'a> {
         let most = self.generation.limits.call_records_max.max(1);
         while self.judgement.findings.len() < self.records.len() {
             let at = self.judgement.findings.len();
+            if self.generation.judges.is_closed() {
+                self.fail(self.records.len() - at, Failure::Draining);
+                break;
+            }
             let run = next_run(self.records, at, most);
             self.judgement.findings.extend(refused(&self.records[at..run.start]));
             if !run.is_empty() {
@@ -120,6 +124,10 @@ impl<'a> Hearing<'a> {
         let mut faulted = 0;
         for at in run.clone() {
             let left = run.end - at;
+            if self.generation.judges.is_closed() {
+                self.fail(left, Failure::Draining);
+                break;
+            }
             if self.generation.breaker.is_tripped() {
                 self.fail(left, Failure::BreakerOpen);
                 break;
