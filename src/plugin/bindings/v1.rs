@@ -2,12 +2,12 @@
 
 mod convert;
 
+use self::sluicegate::plugin::types::{BodyParam, ItemParam};
+use self::sluicegate::plugin::{config, logging};
 use crate::plugin::draft::{Answer, Call, Draft};
 use crate::plugin::guest::Guest;
 use crate::plugin::log::Level;
 use crate::record::{Body, Record};
-use sluicegate::plugin::types::{BodyParam, ItemParam};
-use sluicegate::plugin::{config, logging};
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker};
 
