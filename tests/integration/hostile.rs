@@ -86,6 +86,13 @@ async fn a_dead_letter_says_who_faulted_on_what_and_how() {
     assert!(text("sluicegate-plugin-digest").starts_with("sha256:"));
     assert!(text("sluicegate-fault-detail").contains("told to panic"), "{}", text("sluicegate-fault-detail"));
     assert!(text("sluicegate-received-at").parse::<u64>().unwrap() > 1_700_000_000_000);
+    let faults = gateway.metric("gateway_plugin_faults_total{").await;
+    let counted: Vec<_> = faults.iter().filter(|line| !line.ends_with(" 0")).collect();
+    assert_eq!(
+        counted,
+        [r#"gateway_plugin_faults_total{kind="trap",plugin="hostile"} 1"#],
+        "once, and nothing else"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
