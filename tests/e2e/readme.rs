@@ -47,7 +47,7 @@ fn the_curl_examples_answer_what_the_readme_says() {
         .into_iter()
         .filter(|command| command.contains("curl ") && !command.contains("dead-letter"))
         .collect();
-    assert_eq!(curls.len(), 3, "{curls:#?}");
+    assert_eq!(curls.len(), 4, "{curls:#?}");
 
     let valid = paste(&gateway, &curls[0]);
     assert_eq!(valid["message"], "Financial transaction ingested successfully");
@@ -61,4 +61,7 @@ fn the_curl_examples_answer_what_the_readme_says() {
 
     let batch = paste(&gateway, &curls[2]);
     assert_eq!((&batch["counts"]["committed"], &batch["counts"]["rejected"]), (&1.into(), &1.into()));
+
+    let compressed = paste(&gateway, &curls[3]);
+    assert_eq!((&compressed["counts"]["committed"], &compressed["counts"]["rejected"]), (&1.into(), &0.into()));
 }
