@@ -31,7 +31,7 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
-    Sink(#[from] sink::OpenError),
+    Sink(#[from] sink::StartError),
     #[error(
         "SIGTERM and SIGINT cannot be listened to ({0}), so that it could not be stopped well; look at the limits of this process"
     )]
@@ -144,7 +144,8 @@ impl App {
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
         let sink = self.sink;
-        off_the_runtime(move || sink.close()).await;
+        let timeout = self.timing.drain_timeout;
+        off_the_runtime(move || sink.close(timeout)).await;
         tracing::info!("stopped: everything acknowledged is on disk");
     }
 }

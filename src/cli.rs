@@ -83,12 +83,15 @@ struct ConfigArguments {
     /// Where operators look [default: 127.0.0.1:8081].
     #[arg(long, value_name = "IP:PORT")]
     admin: Option<String>,
+    /// Kafka's brokers, HOST:PORT with commas between; without them records stay in the local log.
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
 }
 
 impl From<ConfigArguments> for Flags {
     fn from(arguments: ConfigArguments) -> Flags {
-        let ConfigArguments { config, plugins, data, listen, admin } = arguments;
-        Flags { config, plugins, data, listen, admin }
+        let ConfigArguments { config, plugins, data, listen, admin, kafka } = arguments;
+        Flags { config, plugins, data, listen, admin, kafka }
     }
 }
 

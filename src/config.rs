@@ -5,6 +5,7 @@
 //! `print_reference` prints is written down by the reader itself.
 
 mod cross;
+mod kafka;
 mod plugin;
 mod problem;
 mod reference;
@@ -49,6 +50,7 @@ pub struct Flags {
     pub data: Option<PathBuf>,
     pub listen: Option<String>,
     pub admin: Option<String>,
+    pub kafka: Option<String>,
 }
 
 impl Config {
@@ -71,7 +73,7 @@ impl Config {
         let sync = sync_mode(&variables);
         for (name, value) in variables {
             tree.set_variable(&name, &value, &mut findings.problems);
-            set_old_variable(&mut tree, &name, value, &mut findings.problems, &mut notices);
+            set_old_variable(&mut tree, &name, value, &mut notices);
         }
         set_flags(&mut tree, flags);
         let mut config = read(&mut tree, &mut findings);
@@ -138,6 +140,7 @@ fn set_flags(tree: &mut Table, flags: Flags) {
         ("--data", ["data", "directory"], flags.data.map(text)),
         ("--listen", ["http", "listen"], flags.listen),
         ("--admin", ["admin", "listen"], flags.admin),
+        ("--kafka", ["kafka", "brokers"], flags.kafka),
     ];
     for (flag, path, value) in given {
         if let Some(value) = value {
@@ -159,7 +162,6 @@ fn set_old_variable(
     tree: &mut Table,
     name: &str,
     value: String,
-    problems: &mut Vec<Problem>,
     notices: &mut Vec<String>,
 ) {
     if value.is_empty() {
@@ -172,14 +174,7 @@ fn set_old_variable(
     match name {
         "KAFKA_TOPIC_FINANCIAL" => map_topic("financial-transaction", "raw_financial_transactions", value),
         "KAFKA_TOPIC_INSURANCE" => map_topic("insurance-claim", "raw_insurance_claims", value),
-        // Whoever sets it believes that records reach Kafka. They would lie here, acknowledged and unread.
-        "KAFKA_BROKER" => problems.push(Problem {
-            origin,
-            key: String::new(),
-            value,
-            fault: "this version keeps records in its local log and would send none to Kafka".to_owned(),
-            remedy: "unset KAFKA_BROKER to start without Kafka".to_owned(),
-        }),
+        "KAFKA_BROKER" => tree.set(&["kafka", "brokers"], value, origin, Precedence::Under),
         // Many platforms set it in every container, and no record is lost by it.
         "OTEL_EXPORTER_OTLP_ENDPOINT" => notices.push(format!(
             "{name}={value} has no effect: this version exports nothing by OTLP; scrape /metrics on the admin port"

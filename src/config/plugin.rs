@@ -160,7 +160,7 @@ fn plugin(table: Table, path: String, base: &Limits, findings: &mut Findings) ->
 }
 
 /// Reads a table whose keys are somebody else's.
-fn read_all(
+pub(super) fn read_all(
     table: Table,
     path: &str,
     findings: &mut Findings,
@@ -192,7 +192,7 @@ fn shown(value: &Value, origin: &Origin) -> String {
     }
 }
 
-fn setting(value: &Value) -> Result<String, (String, &'static str)> {
+pub(super) fn setting(value: &Value) -> Result<String, (String, &'static str)> {
     match value {
         Value::Text(text) | Value::Word(text) | Value::Number(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),

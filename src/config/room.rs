@@ -10,9 +10,9 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// A time that can be waited for: a day. More is a slip of the finger.
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const MIB: usize = 1 << 20;
-const GIB: u64 = 1 << 30;
+pub(super) const GIB: u64 = 1 << 30;
 
 pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
     let mut s = Section::open(tree, "http", "The data port: where records come in.", findings);
@@ -181,7 +181,7 @@ pub(super) fn sink(tree: &mut Table, directory: PathBuf, findings: &mut Findings
         sync: sink::log::SyncMode::Always,
     };
     drop(s);
-    sink::Config { directory, log }
+    sink::Config { directory, log, kafka: super::kafka::kafka(tree, findings) }
 }
 
 pub(super) fn telemetry(tree: &mut Table, findings: &mut Findings) -> telemetry::Config {

@@ -137,6 +137,25 @@ pub(super) fn text(value: &Value) -> Result<String, Wrong> {
     }
 }
 
+pub(super) fn boolean(value: &Value) -> Result<bool, Wrong> {
+    match value {
+        Value::Boolean(value) => Ok(*value),
+        Value::Word(word) if word == "true" => Ok(true),
+        Value::Word(word) if word == "false" => Ok(false),
+        _ => wrong("it is neither true nor false", "write true or false, without quotes"),
+    }
+}
+
+/// A file that has to be there and that this user may read.
+pub(super) fn file(value: &Value) -> Result<PathBuf, Wrong> {
+    let path = PathBuf::from(text(value)?);
+    match std::fs::File::open(&path).and_then(|file| file.metadata()) {
+        Ok(found) if found.is_file() => Ok(path),
+        Ok(_) => wrong("it is not a file", "name a file"),
+        Err(error) => wrong(format!("it cannot be read ({error})"), "name a file that this user may read"),
+    }
+}
+
 /// A list of texts; of a variable, separated by commas.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
     match value {

@@ -3,7 +3,7 @@
 use super::Submission;
 use crate::plugin::{Generation, Route};
 use crate::record::{Batch, Record};
-use crate::sink::{Delivered, Message, Shipment};
+use crate::sink::{Delivered, Message, Shipment, Undelivered};
 use crate::verdict::{
     Acceptance, Accepted, Failure, Fault, FaultKind, Finding, Ledger, Outcome, Value, Verdict, Violation,
 };
@@ -74,7 +74,8 @@ impl Plan {
             headers.push(("traceparent", Bytes::from(traceparent.clone())));
         }
         let messages = Vec::with_capacity(batch.records.len());
-        Plan { shipment: Shipment { headers, messages }, promises: Vec::with_capacity(batch.records.len()) }
+        let shipment = Shipment { headers: headers.into(), messages, may_spool: true };
+        Plan { shipment, promises: Vec::with_capacity(batch.records.len()) }
     }
 }
 
@@ -154,6 +155,7 @@ impl Draft<'_> {
             value,
             time_ms: self.received_at_ms,
             headers,
+            is_dead_letter: false,
         }
     }
 
@@ -180,6 +182,7 @@ impl Draft<'_> {
             value: Some(record.bytes()),
             time_ms: self.received_at_ms,
             headers,
+            is_dead_letter: true,
         });
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Quarantined(fault) });
     }
@@ -192,32 +195,50 @@ fn add_content_type(headers: &mut Vec<(String, Bytes)>, kind: &str) {
 }
 
 /// Keeps or breaks each promise by what became of its messages.
-pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Failure>>, ledger: &mut Ledger) {
+pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Undelivered>>, ledger: &mut Ledger) {
     let mut deliveries = deliveries.into_iter();
     for promise in promises {
         let mut worst = Ok(Delivered::Committed);
         for _ in 0..promise.messages {
-            worst = worse(worst, deliveries.next().unwrap_or(Err(Failure::SinkUnavailable)));
+            worst = worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
         }
         ledger.settle(promise.index, outcome(promise.then, worst));
     }
 }
 
-fn worse(one: Result<Delivered, Failure>, other: Result<Delivered, Failure>) -> Result<Delivered, Failure> {
+type Delivery = Result<Delivered, Undelivered>;
+
+/// What may be sent again is worse than what never may: some of its parts may come.
+fn worse(one: Delivery, other: Delivery) -> Delivery {
     match (one, other) {
-        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+        (Err(Undelivered::Failed(failure)), _) | (_, Err(Undelivered::Failed(failure))) => {
+            Err(Undelivered::Failed(failure))
+        }
+        (Err(refused), _) | (_, Err(refused)) => Err(refused),
         (Ok(Delivered::Stored), _) | (_, Ok(Delivered::Stored)) => Ok(Delivered::Stored),
         (Ok(Delivered::Committed), Ok(Delivered::Committed)) => Ok(Delivered::Committed),
     }
 }
 
-fn outcome(then: Then, delivery: Result<Delivered, Failure>) -> Outcome {
+fn outcome(then: Then, delivery: Delivery) -> Outcome {
     match (then, delivery) {
-        (_, Err(failure)) => Outcome::Failed(failure),
+        (_, Err(Undelivered::Failed(failure))) => Outcome::Failed(failure),
+        (Then::Accepted(_), Err(refused)) => Outcome::Rejected(vec![refusal(refused)]),
+        // A dead letter is the operator's, not the producer's: it is tried again.
+        (Then::Quarantined(_), Err(_)) => Outcome::Failed(Failure::SinkUnavailable),
         (Then::Accepted(accepted), Ok(Delivered::Committed)) => Outcome::Committed(accepted),
         (Then::Accepted(accepted), Ok(Delivered::Stored)) => Outcome::Stored(accepted),
         (Then::Quarantined(fault), Ok(_)) => Outcome::Quarantined(fault),
     }
+}
+
+/// What the producer is told of a record that the sink does not take.
+fn refusal(refused: Undelivered) -> Violation {
+    let (code, message) = match refused {
+        Undelivered::TooLarge => ("record_too_large", "is larger than its topic takes"),
+        Undelivered::Invalid | Undelivered::Failed(_) => ("record_refused", "is not what its topic takes"),
+    };
+    Violation { pointer: String::new(), code: code.to_owned(), message: message.to_owned(), parameters: vec![] }
 }
 
 #[cfg(test)]
@@ -233,7 +254,7 @@ mod tests {
         let mut ledger = Ledger::open(3);
         let deliveries = vec![
             Ok(Delivered::Committed),
-            Err(Failure::SinkFull),
+            Err(Undelivered::Failed(Failure::SinkFull)),
             Ok(Delivered::Committed),
             Ok(Delivered::Stored),
             Ok(Delivered::Committed),
@@ -254,7 +275,7 @@ mod tests {
         let fault = Fault { kind: FaultKind::Trap, detail: "unreachable".into() };
         let kept = outcome(Then::Quarantined(fault.clone()), Ok(Delivered::Committed));
         assert_eq!(kept, Outcome::Quarantined(fault.clone()));
-        let lost = outcome(Then::Quarantined(fault), Err(Failure::SinkUnavailable));
+        let lost = outcome(Then::Quarantined(fault), Err(Undelivered::Failed(Failure::SinkUnavailable)));
         assert_eq!(lost, Outcome::Failed(Failure::SinkUnavailable));
     }
 }

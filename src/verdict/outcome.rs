@@ -80,12 +80,14 @@ pub enum Failure {
     SinkFull,
     #[error("the sink cannot make records durable at present")]
     SinkUnavailable,
+    #[error("kafka has no such topic or does not let the gateway write to it; its operator has to mend that")]
+    SinkMisconfigured,
     #[error("the gateway is shutting down")]
     Draining,
 }
 
 impl Failure {
-    pub const ALL: [Failure; 8] = [
+    pub const ALL: [Failure; 9] = [
         Failure::FaultBudgetSpent,
         Failure::BreakerOpen,
         Failure::JudgesBusy,
@@ -93,6 +95,7 @@ impl Failure {
         Failure::SinkOverloaded,
         Failure::SinkFull,
         Failure::SinkUnavailable,
+        Failure::SinkMisconfigured,
         Failure::Draining,
     ];
 
@@ -106,6 +109,7 @@ impl Failure {
             Failure::SinkOverloaded => "sink_overloaded",
             Failure::SinkFull => "sink_full",
             Failure::SinkUnavailable => "sink_unavailable",
+            Failure::SinkMisconfigured => "sink_misconfigured",
             Failure::Draining => "draining",
         }
     }

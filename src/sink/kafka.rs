@@ -1,0 +1,312 @@
+//! Kafka as the sink: a record is committed when the broker has reported it, stored when the spool has it.
+//!
+//! The only room that knows rdkafka. `lane` has the order of a topic, `drain` empties its spool, `flight` holds our
+//! own references to what librdkafka has, `producer` speaks to it, and `report` says what its errors mean.
+
+mod config;
+mod drain;
+mod flight;
+mod lane;
+mod producer;
+mod report;
+mod watch;
+
+pub use config::{Config, ConfigError, Sasl, Security};
+
+use super::Readiness;
+use super::local::Local;
+use super::log::OpenError;
+use crate::verdict::Failure;
+use super::shipment::{Delivered, Headers, Message, Shipment, Undelivered};
+use flight::Flight;
+use lane::Lane;
+use parking_lot::{Mutex, RwLock};
+use producer::{Listener, Producer, Trouble};
+use report::Refusal;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// A producer for every topic, and what waits for it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Kafka {
+    shared: Arc<Shared>,
+}
+
+/// What the lanes have together.
+pub(super) struct Shared {
+    pub config: Config,
+    /// Where dead letters and spools lie.
+    local: Local,
+    /// Written only when a producer takes the place of another: nothing is sent meanwhile.
+    producer: RwLock<Option<Producer>>,
+    /// Sends by themselves records that failed together with others.
+    alone: OnceLock<Producer>,
+    /// Bytes that librdkafka may hold.
+    budget: Arc<Semaphore>,
+    lanes: RwLock<HashMap<Arc<str>, Arc<Lane>>>,
+    /// Held while a lane is opened. True: the sink is closed.
+    opening: Mutex<bool>,
+    /// The broker does not take us at all: the sentence for the operator.
+    refused: RwLock<Option<String>>,
+    is_refused: AtomicBool,
+    /// What was said last of connections.
+    passing: RwLock<Option<String>>,
+    /// Wakes the watch.
+    trouble: Notify,
+    is_fatal: AtomicBool,
+    me: Weak<Shared>,
+}
+
+/// Why Kafka cannot be the sink.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Spool(#[from] OpenError),
+}
+
+impl Kafka {
+    /// Opens the spools that hold records and connects in the background: that no broker answers is no error.
+    ///
+    /// # Errors
+    /// A property that librdkafka does not take, or a spool that cannot be trusted.
+    pub fn start(config: Config, local: Local) -> Result<Kafka, StartError> {
+        let properties = config.properties();
+        let budget = Arc::new(Semaphore::new(config.queue_bytes_max));
+        let shared = Arc::new_cyclic(|me| Shared {
+            config,
+            local,
+            producer: RwLock::new(None),
+            alone: OnceLock::new(),
+            budget,
+            lanes: RwLock::default(),
+            opening: Mutex::default(),
+            refused: RwLock::default(),
+            is_refused: AtomicBool::new(false),
+            passing: RwLock::default(),
+            trouble: Notify::new(),
+            is_fatal: AtomicBool::new(false),
+            me: me.clone(),
+        });
+        let producer = Producer::start(&properties, Arc::new(Ear(Arc::downgrade(&shared))))
+            .map_err(|error| ConfigError::of(&error))?;
+        *shared.producer.write() = Some(producer);
+        for topic in shared.local.spooled_topics() {
+            shared.open_lane(&topic.into())?;
+        }
+        tokio::spawn(watch::run(Arc::downgrade(&shared)));
+        Ok(Kafka { shared })
+    }
+
+    /// Delivers what is shipped together; one answer for each message, in order.
+    pub async fn deliver(&self, shipment: Shipment) -> Vec<Result<Delivered, Undelivered>> {
+        let Shipment { headers, messages, may_spool } = shipment;
+        let count = messages.len();
+        let mut pending = Vec::with_capacity(1);
+        for (lot, indices) in super::shipment::lots(messages, may_spool) {
+            let begun = match self.shared.lane(&lot.topic).await {
+                Ok(lane) => lane.begin(&headers, lot).await,
+                Err(failure) => lane::Pending::Failed { failure, count: indices.len() },
+            };
+            pending.push((begun, indices));
+        }
+        let mut answers = vec![Err(Undelivered::Failed(Failure::SinkUnavailable)); count];
+        for (pending, indices) in pending {
+            for (index, answer) in indices.into_iter().zip(pending.settle().await) {
+                answers[index] = answer;
+            }
+        }
+        answers
+    }
+
+    /// With a spool a 2xx is possible while the disk works; without one only while the broker answers.
+    pub fn readiness(&self, disk: impl FnOnce() -> Readiness) -> Readiness {
+        if let Some(sentence) = self.shared.refused.read().clone() {
+            return Readiness::Unavailable(sentence);
+        }
+        let lanes = self.shared.lanes();
+        let refused = lanes.iter().find_map(|lane| Some((lane, lane.alarm()?)));
+        if let Some((lane, refusal)) = refused.filter(|_| lanes.iter().all(|lane| lane.alarm().is_some())) {
+            return Readiness::Unavailable(self.shared.sentence(&lane.topic, refusal));
+        }
+        disk()
+    }
+
+    /// Waits for what librdkafka holds, then lets go. Records in a spool stay there; gives their number. Blocks.
+    pub fn close(&self, timeout: Duration) -> u64 {
+        *self.shared.opening.lock() = true;
+        // Taken out of its place first, so that whoever still sends finds none.
+        let producer = self.shared.producer.write().take();
+        if let Some(producer) = producer {
+            producer.flush(timeout);
+            drop(producer);
+        }
+        let lanes = std::mem::take(&mut *self.shared.lanes.write());
+        lanes.values().filter_map(|lane| lane.close()).sum()
+    }
+}
+
+impl Shared {
+    async fn lane(&self, topic: &Arc<str>) -> Result<Arc<Lane>, Failure> {
+        if let Some(lane) = self.lanes.read().get(topic) {
+            return Ok(lane.clone());
+        }
+        let (Some(shared), topic) = (self.me.upgrade(), topic.clone()) else {
+            return Err(Failure::Draining);
+        };
+        let opened = tokio::task::spawn_blocking(move || shared.open_lane(&topic)).await;
+        match opened {
+            Ok(Ok(Some(lane))) => Ok(lane),
+            Ok(Ok(None)) => Err(Failure::Draining),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a spool cannot be opened");
+                Err(Failure::SinkUnavailable)
+            }
+            Err(_) => Err(Failure::SinkUnavailable),
+        }
+    }
+
+    /// Blocks for some syncs. None: the sink is closed.
+    fn open_lane(&self, topic: &Arc<str>) -> Result<Option<Arc<Lane>>, OpenError> {
+        let closed = self.opening.lock();
+        let (false, Some(shared)) = (*closed, self.me.upgrade()) else { return Ok(None) };
+        if let Some(lane) = self.lanes.read().get(topic) {
+            return Ok(Some(lane.clone()));
+        }
+        let spool = self.config.spool.as_ref().map(|spool| self.local.spool(topic, spool.clone())).transpose()?;
+        let lane = Lane::open(topic.clone(), spool, shared);
+        self.lanes.write().insert(topic.clone(), lane.clone());
+        Ok(Some(lane))
+    }
+
+    fn lanes(&self) -> Vec<Arc<Lane>> {
+        self.lanes.read().values().cloned().collect()
+    }
+
+    /// Hands a flight to librdkafka, in order.
+    fn send(&self, flight: &Arc<Flight>) {
+        let producer = self.producer.read();
+        if let Some(producer) = &*producer {
+            for index in (0..).take(flight.messages.len()) {
+                producer.send(flight, index);
+            }
+        }
+    }
+
+    /// A share of what librdkafka may hold; none by the deadline: it has not got rid of what it has.
+    async fn room_for(&self, bytes: usize, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        let wanted = u32::try_from(bytes.clamp(1, self.config.queue_bytes_max)).unwrap_or(u32::MAX);
+        let room = self.budget.clone().acquire_many_owned(wanted);
+        tokio::time::timeout_at(deadline, room).await.ok()?.ok()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
+    }
+
+    fn watch_alarms(&self) {
+        self.trouble.notify_one();
+    }
+
+    fn sentence(&self, topic: &str, refusal: Refusal) -> String {
+        let brokers = &self.config.brokers;
+        match refusal {
+            Refusal::NoTopic => format!(
+                "kafka at {brokers} has no topic '{topic}': create it, set kafka.create_topics = true, or map the \
+                 plugin's topic to another in [plugin.<name>.topics]"
+            ),
+            Refusal::NotAuthorized => format!(
+                "kafka at {brokers} does not let the gateway write to the topic '{topic}': give its principal WRITE \
+                 and DESCRIBE on it"
+            ),
+            Refusal::TooLarge => format!("a record is larger than the topic '{topic}' takes (max.message.bytes)"),
+            Refusal::Invalid => format!("the topic '{topic}' does not take a record as it is"),
+            Refusal::Unavailable => format!("kafka at {brokers} does not answer for the topic '{topic}'"),
+        }
+    }
+
+    /// Keeps a record that the broker will never take, and whose producer has been told that it is durable.
+    async fn quarantine(&self, message: &Message, shared: &Headers, refusal: Refusal) {
+        let reason = self.sentence(&message.topic, refusal);
+        while self.local.quarantine(message, shared, &reason).await.is_err() {
+            // It must not be lost: the disk is tried until it takes it, and the spool waits.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tracing::error!(topic = &*message.topic, record_id = %message.id, reason, "record moved to the dead letters");
+    }
+
+    /// Replaces a producer that has failed for good: what it had not reported is sent again, in order. Blocks.
+    fn replace_producer(&self) {
+        if !self.is_fatal.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let mut slot = self.producer.write();
+        let Some(me) = slot.is_some().then(|| self.me.clone()) else { return };
+        let producer = match Producer::start(&self.config.properties(), Arc::new(Ear(me))) {
+            Ok(producer) => producer,
+            Err(error) => {
+                tracing::error!(%error, "another kafka producer cannot be started; trying again");
+                self.is_fatal.store(true, Ordering::Relaxed);
+                return;
+            }
+        };
+        let mut records = 0;
+        for flight in self.lanes().iter().flat_map(|lane| lane.flights()) {
+            for index in (0..).take(flight.messages.len()).filter(|index| flight.is_open(*index)) {
+                producer.send(&flight, index);
+                records += 1;
+            }
+        }
+        let old = slot.replace(producer);
+        drop(slot);
+        tracing::warn!(records, "another kafka producer has taken over");
+        drop(old);
+    }
+}
+
+/// What librdkafka's threads tell.
+struct Ear(Weak<Shared>);
+
+impl Listener for Ear {
+    fn global(&self, trouble: Trouble) {
+        let Some(shared) = self.0.upgrade() else { return };
+        match trouble {
+            Trouble::Fatal(reason) => {
+                tracing::error!(reason, "kafka producer failed for good");
+                shared.is_fatal.store(true, Ordering::Relaxed);
+            }
+            Trouble::Refused(reason) => {
+                let sentence = config::refused(&shared.config, &reason);
+                if shared.refused.write().replace(sentence.clone()).as_ref() != Some(&sentence) {
+                    tracing::error!(reason = sentence, "kafka does not let the gateway in");
+                }
+                shared.is_refused.store(true, Ordering::Relaxed);
+            }
+            Trouble::Passing(reason) => {
+                if shared.passing.write().replace(reason.clone()).as_ref() != Some(&reason) {
+                    tracing::warn!(reason, "kafka connection");
+                }
+            }
+        }
+        shared.trouble.notify_one();
+    }
+
+    fn alone(&self, flight: Arc<Flight>, index: u32) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let start = || Producer::start_alone(&shared.config.properties(), Arc::new(Ear(self.0.clone())));
+        if shared.alone.get().is_none()
+            && let Ok(producer) = start()
+        {
+            let _ = shared.alone.set(producer);
+        }
+        match shared.alone.get() {
+            Some(producer) => producer.send(&flight, index),
+            None => flight.report(index, Err(Refusal::Unavailable)),
+        }
+    }
+}

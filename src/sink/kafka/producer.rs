@@ -1,0 +1,166 @@
+//! librdkafka's producer: records in, reports out.
+
+use super::flight::Flight;
+use super::report::{Refusal, Report};
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who hears of what is no record's own.
+pub(super) trait Listener: Send + Sync {
+    /// An error of the client as a whole. Most pass by themselves.
+    fn global(&self, trouble: Trouble);
+    /// A record that failed among others is to be sent by itself.
+    fn alone(&self, flight: Arc<Flight>, index: u32);
+}
+
+/// What the client says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It can send nothing any more; another one is needed.
+    Fatal(String),
+    /// The broker does not know who we are, or we do not trust it.
+    Refused(String),
+    /// Anything else: a connection that broke, a name that is not found.
+    Passing(String),
+}
+
+/// Which record a report is of.
+pub(super) struct Tag {
+    flight: Arc<Flight>,
+    index: u32,
+    /// It is in no batch with others.
+    alone: bool,
+}
+
+struct Context {
+    listener: Arc<dyn Listener>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error};
+        match level {
+            Emerg | Alert | Critical | Error => tracing::warn!(facility, line, "librdkafka"),
+            Debug => tracing::trace!(facility, line, "librdkafka"),
+            _ => tracing::debug!(facility, line, "librdkafka"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        use RDKafkaErrorCode as Code;
+        let reason = reason.to_owned();
+        self.listener.global(match error.rdkafka_error_code() {
+            Some(Code::Fatal) => Trouble::Fatal(reason),
+            Some(
+                Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::UnsupportedSASLMechanism
+                | Code::IllegalSASLState
+                | Code::ClusterAuthorizationFailed
+                | Code::SSL,
+            ) => Trouble::Refused(reason),
+            _ => Trouble::Passing(reason),
+        });
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Tag>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: Box<Tag>) {
+        let report = match result {
+            Ok(_) => Report::Delivered,
+            Err((error, _)) => Report::of(error),
+        };
+        // A panic would end the thread that hears reports, and with it all of them.
+        if catch_unwind(AssertUnwindSafe(|| self.report(*tag, report))).is_err() {
+            tracing::error!("a delivery report panicked");
+        }
+    }
+}
+
+impl Context {
+    fn report(&self, Tag { flight, index, alone }: Tag, report: Report) {
+        match if alone { report.alone() } else { report } {
+            Report::Delivered => flight.report(index, Ok(())),
+            Report::Refused(refusal) => flight.report(index, Err(refusal)),
+            Report::Together(_) => self.listener.alone(flight, index),
+            // Its successor sends it.
+            Report::Orphaned => {}
+        }
+    }
+}
+
+/// A producer and the thread that hears its reports.
+pub(super) struct Producer {
+    inner: ThreadedProducer<Context>,
+    /// Each of its batches holds one record.
+    alone: bool,
+}
+
+impl Producer {
+    /// Connects in the background: that no broker is there is no error.
+    ///
+    /// # Errors
+    /// What librdkafka says of a property.
+    pub fn start(config: &ClientConfig, listener: Arc<dyn Listener>) -> Result<Producer, KafkaError> {
+        let inner = ThreadedProducer::from_config_and_context(config, Context { listener })?;
+        Ok(Producer { inner, alone: false })
+    }
+
+    /// One whose batches hold one record, to tell apart records that failed together.
+    ///
+    /// # Errors
+    /// What librdkafka says of a property.
+    pub fn start_alone(config: &ClientConfig, listener: Arc<dyn Listener>) -> Result<Producer, KafkaError> {
+        let mut config = config.clone();
+        config.set("batch.num.messages", "1");
+        Ok(Producer { alone: true, ..Producer::start(&config, listener)? })
+    }
+
+    /// Hands a message over; it is reported to its flight, now or later. Never blocks.
+    pub fn send(&self, flight: &Arc<Flight>, index: u32) {
+        let message = &flight.messages[index as usize];
+        let mut headers = OwnedHeaders::new_with_capacity(flight.headers.len() + message.headers.len() + 1);
+        for (name, value) in flight.headers.iter() {
+            headers = headers.insert(Header { key: name, value: Some(&value[..]) });
+        }
+        let id = message.id.to_string();
+        headers = headers.insert(Header { key: "sluicegate-record-id", value: Some(&id) });
+        for (name, value) in &message.headers {
+            headers = headers.insert(Header { key: name, value: Some(&value[..]) });
+        }
+        let tag = Box::new(Tag { flight: flight.clone(), index, alone: self.alone });
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&message.topic, tag)
+            .timestamp(i64::try_from(message.time_ms).unwrap_or(i64::MAX))
+            .headers(headers);
+        record.key = message.key.as_deref();
+        record.payload = message.value.as_deref();
+        if let Err((error, record)) = self.inner.send(record) {
+            // Refused at once: by size, or as the topic is known not to exist.
+            let report = match &error {
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
+                    Report::Refused(Refusal::Unavailable)
+                }
+                error => Report::of(error).alone(),
+            };
+            self.inner.client().context().report(*record.delivery_opaque, report);
+        }
+    }
+
+    pub fn client(&self) -> &Client<impl ClientContext + use<>> {
+        self.inner.client()
+    }
+
+    /// Waits until every report is in. True: all of them are.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        self.inner.flush(timeout).is_ok()
+    }
+}
