@@ -113,7 +113,8 @@ impl App {
     /// Ends when a signal, or `stop`, has brought the gateway down in an orderly way.
     ///
     /// The first SIGTERM or SIGINT begins the drain; the second skips what waiting is left, never the sync.
-    pub async fn run(self, signals: Signals) {
+    /// Gives the number of records that are left in the spool.
+    pub async fn run(self, signals: Signals) -> u64 {
         let plugins = self.plugins.clone();
         let reload = move || {
             let plugins = plugins.clone();
@@ -122,8 +123,9 @@ impl App {
         let drive =
             tokio::spawn(shutdown::on_signals(signals, self.shutdown.clone(), self.timing.clone(), reload));
         self.lifecycle.reached(Phase::Draining).await;
-        self.drain().await;
+        let left = self.drain().await;
         drive.abort();
+        left
     }
 
     /// Drains now, as after a signal without a lame duck.
@@ -139,14 +141,19 @@ impl App {
     }
 
     /// Answers what is in flight, then writes and syncs what waits.
-    async fn drain(self) {
+    async fn drain(self) -> u64 {
         let _ = self.data.await;
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
         let sink = self.sink;
         let timeout = self.timing.drain_timeout;
-        off_the_runtime(move || sink.close(timeout)).await;
-        tracing::info!("stopped: everything acknowledged is on disk");
+        let left = off_the_runtime(move || sink.close(timeout)).await;
+        if left > 0 {
+            tracing::warn!(records = left, "stopped: records wait in the spool, the next start sends them");
+        } else {
+            tracing::info!("stopped: everything acknowledged is with the sink");
+        }
+        left
     }
 }
 

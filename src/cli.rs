@@ -24,6 +24,8 @@ enum Exit {
     Unsound,
     /// The configuration or the usage is wrong. clap ends with the same.
     Usage,
+    /// Stopped with records in the spool: safe on disk, sent at the next start.
+    Unsent,
 }
 
 impl From<Exit> for ExitCode {
@@ -32,13 +34,14 @@ impl From<Exit> for ExitCode {
             Exit::Well => ExitCode::SUCCESS,
             Exit::Unsound => ExitCode::from(1),
             Exit::Usage => ExitCode::from(2),
+            Exit::Unsent => ExitCode::from(3),
         }
     }
 }
 
 /// An ingestion gateway whose rules are WebAssembly components, swapped live.
 ///
-/// Exit codes: 0 well, 1 a plugin or the data is not, 2 configuration or usage.
+/// Exit codes: 0 well, 1 a plugin or the data is not, 2 configuration or usage, 3 stopped with records in the spool.
 #[derive(Parser)]
 #[command(name = "sluicegate", version)]
 struct Arguments {

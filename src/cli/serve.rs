@@ -31,7 +31,8 @@ pub(super) fn run(flags: Flags) -> Exit {
         }
     };
     match runtime.block_on(serve(config)) {
-        Ok(()) => Exit::Well,
+        Ok(0) => Exit::Well,
+        Ok(_) => Exit::Unsent,
         Err(error) => {
             complain(format_args!("the gateway cannot start: {error}"));
             Exit::Usage
@@ -39,14 +40,13 @@ pub(super) fn run(flags: Flags) -> Exit {
     }
 }
 
-/// The one place where the command line meets the gateway.
-async fn serve(config: Config) -> Result<(), StartError> {
+/// The one place where the command line meets the gateway. Gives the number of records left in the spool.
+async fn serve(config: Config) -> Result<u64, StartError> {
     let signals = Signals::listen().map_err(StartError::Signals)?;
     let app = App::start(config).await?;
     // Whoever started it may not want to read what it says.
     let _ = print(Banner(&app.banner_facts()));
-    app.run(signals).await;
-    Ok(())
+    Ok(app.run(signals).await)
 }
 
 /// Five lines for the person who started it.

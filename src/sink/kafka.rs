@@ -137,19 +137,23 @@ impl Kafka {
         disk()
     }
 
-    /// Waits for what librdkafka holds, then lets go. Records in a spool stay there; gives their number. Blocks.
+    /// Waits for what is on its way, then lets go. Records in a spool stay there; gives their number. Blocks.
     pub fn close(&self, timeout: Duration) -> u64 {
         *self.shared.opening.lock() = true;
-        // Taken out of its place first, so that whoever still sends finds none.
-        let producer = self.shared.producer.write().take();
-        if let Some(producer) = producer {
-            producer.flush(timeout);
-            drop(producer);
+        // A broker that has not answered for so long will not do so before the gateway is expected to be gone.
+        let end = std::time::Instant::now() + timeout.min(self.shared.config.produce_timeout);
+        while std::time::Instant::now() < end && !self.shared.lanes().iter().all(|lane| lane.is_empty()) {
+            std::thread::park_timeout(CLOSE_PAUSE);
         }
+        // Taken out of its place first, so that whoever still sends finds none.
+        drop(self.shared.producer.write().take());
         let lanes = std::mem::take(&mut *self.shared.lanes.write());
         lanes.values().filter_map(|lane| lane.close()).sum()
     }
 }
+
+/// How often it is looked whether everything has landed.
+const CLOSE_PAUSE: Duration = Duration::from_millis(10);
 
 impl Shared {
     async fn lane(&self, topic: &Arc<str>) -> Result<Arc<Lane>, Failure> {

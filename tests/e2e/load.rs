@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 pub const PATH: &str = "/ingest-financial-transaction/";
 pub const TOPIC: &str = "raw_financial_transactions";
@@ -39,6 +40,10 @@ pub struct Account {
     pub acked: HashSet<Id>,
     pub rejected: HashSet<Id>,
     pub refused: usize,
+    /// Answers that were 202.
+    pub stored: usize,
+    /// The longest that anybody waited for an answer.
+    pub slowest: Duration,
 }
 
 pub struct Load {
@@ -90,10 +95,13 @@ fn post(connection: &mut Client, client: usize, account: &Mutex<Account>) -> std
     } else {
         ("application/x-ndjson", ids.iter().map(|id| body(*id) + "\n").collect())
     };
+    let begun = Instant::now();
     let answer = connection.post(PATH, kind, text.as_bytes())?;
     let mut account = account.lock().unwrap();
+    account.slowest = account.slowest.max(begun.elapsed());
+    account.stored += usize::from(answer.status == 202 || (size > 1 && says_stored(&answer.body)));
     match answer.status {
-        200 | 207 | 422 => {
+        200 | 202 | 207 | 422 => {
             for id in ids {
                 let told = if is_valid(id) { &mut account.acked } else { &mut account.rejected };
                 told.insert(id);
@@ -111,6 +119,10 @@ fn post(connection: &mut Client, client: usize, account: &Mutex<Account>) -> std
     Ok(())
 }
 
+fn says_stored(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"\"stored\":0").is_none()
+}
+
 /// How the log differs from what it must hold; nothing if it does not.
 #[derive(Debug, Default)]
 pub struct Verdict {
@@ -123,16 +135,26 @@ pub struct Verdict {
 
 /// acked ⊆ delivered ⊆ sent, rejected ∩ delivered = ∅, bytes equal, first occurrences in order per key.
 pub fn judge(data: &Path, account: &Account) -> Verdict {
+    let mut reader = Reader::open(&log_path(data, TOPIC).unwrap(), 0);
+    let values = std::iter::from_fn(|| {
+        loop {
+            // A torn tail is what a crash leaves; whether something acknowledged was in it, the end tells.
+            if let Read::Entry { entry, .. } = reader.next().unwrap()? {
+                let value = entry.value.expect("no tombstone was sent");
+                return Some(String::from_utf8(value.to_vec()).unwrap());
+            }
+        }
+    });
+    judge_values(values, account)
+}
+
+/// The same of what was delivered anywhere; order holds within each client's records.
+pub fn judge_values(values: impl Iterator<Item = String>, account: &Account) -> Verdict {
     let mut verdict = Verdict { acked: account.acked.len(), ..Verdict::default() };
     let mut delivered: HashSet<Id> = HashSet::new();
     let mut last: HashMap<usize, usize> = HashMap::new();
-    let mut reader = Reader::open(&log_path(data, TOPIC).unwrap(), 0);
-    while let Some(read) = reader.next().unwrap() {
-        // A torn tail is what a crash leaves; whether something acknowledged was in it, the end tells.
-        let Read::Entry { entry, .. } = read else { continue };
-        let value = entry.value.expect("no tombstone was sent");
-        let text = std::str::from_utf8(&value).unwrap();
-        let Some(id) = id_of(text) else {
+    for text in values {
+        let Some(id) = id_of(&text) else {
             verdict.wrong.push(format!("not of ours: {text}"));
             continue;
         };

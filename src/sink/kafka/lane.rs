@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// Copies that wait for the disk at a time while a spool is begun.
@@ -26,6 +27,8 @@ pub(super) struct Lane {
     pub shared: Arc<Shared>,
     state: Mutex<State>,
     changed: Notify,
+    /// What empties the spool, so that it can be ended.
+    task: Mutex<Option<AbortHandle>>,
 }
 
 #[derive(Debug)]
@@ -78,12 +81,28 @@ impl Lane {
             appending: 0,
             alarm: None,
         };
-        let lane =
-            Arc::new(Lane { topic, spool, shared, state: Mutex::new(state), changed: Notify::new() });
+        let lane = Arc::new(Lane {
+            topic,
+            spool,
+            shared,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            task: Mutex::new(None),
+        });
         if waiting {
-            tokio::spawn(drain::run(lane.clone(), Vec::new()));
+            lane.spawn(drain::run(lane.clone(), Vec::new()));
         }
         lane
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        *self.task.lock() = Some(tokio::spawn(task).abort_handle());
+    }
+
+    /// Nothing is on its way and nothing waits.
+    pub fn is_empty(&self) -> bool {
+        let state = self.state.lock();
+        state.mode == Mode::Direct && state.flights.is_empty()
     }
 
     pub fn mode(&self) -> Mode {
@@ -187,7 +206,7 @@ impl Lane {
         if state.mode == Mode::Direct {
             state.mode = Mode::Turning;
             tracing::warn!(topic = &*self.topic, "kafka does not answer; records go to the spool");
-            tokio::spawn(self.clone().begin_spool());
+            self.spawn(self.clone().begin_spool());
         }
         may_spool
     }
@@ -273,8 +292,11 @@ impl Lane {
         }
     }
 
-    /// Notes how far the spool is drained and gives the number of records that stay in it. Blocks.
+    /// Ends the drain and gives the number of records that stay in the spool.
     pub fn close(&self) -> Option<u64> {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
         let stats = self.spool.as_ref()?.stats();
         Some(stats.last_sequence.saturating_sub(stats.cursor.max(stats.first_sequence.saturating_sub(1))))
     }

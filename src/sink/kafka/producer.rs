@@ -10,7 +10,6 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Who hears of what is no record's own.
 pub(super) trait Listener: Send + Sync {
@@ -157,10 +156,5 @@ impl Producer {
 
     pub fn client(&self) -> &Client<impl ClientContext + use<>> {
         self.inner.client()
-    }
-
-    /// Waits until every report is in. True: all of them are.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        self.inner.flush(timeout).is_ok()
     }
 }

@@ -1,0 +1,207 @@
+//! The broker goes away and comes back, under load.
+
+use crate::broker::Broker;
+use crate::client::Client;
+use crate::load::{Account, Load, PATH, TOPIC, Verdict, body, judge_values};
+use crate::process::{Gateway, Launch, PATIENCE};
+use crate::proxy::{Fault, Proxy};
+use crate::topic;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const CLIENTS: usize = 50;
+/// A client that only asks whether a gateway works again.
+const PROBE: usize = 1_000;
+/// The produce timeout of these gateways, and what an answer may take beyond it on a busy machine.
+const PRODUCE_TIMEOUT: Duration = Duration::from_millis(1_000);
+const MARGIN: Duration = Duration::from_millis(2_500);
+
+pub fn launch(data: &Path, brokers: SocketAddr) -> Launch {
+    launch_with(data, brokers, PRODUCE_TIMEOUT)
+}
+
+pub fn launch_with(data: &Path, brokers: SocketAddr, timeout: Duration) -> Launch {
+    let config = data.join("../kafka.toml");
+    std::fs::create_dir_all(data).unwrap();
+    let timeout = timeout.as_millis();
+    std::fs::write(
+        &config,
+        format!("[kafka]\nproduce_timeout_ms = {timeout}\n[spool]\nsegment_bytes = \"8MiB\"\n"),
+    )
+    .unwrap();
+    let mut launch = Launch::serve(data).config(&config);
+    launch.command.args(["--kafka", &brokers.to_string()]);
+    launch
+}
+
+fn pause(milliseconds: u64) {
+    std::thread::park_timeout(Duration::from_millis(milliseconds));
+}
+
+/// Waits until a fresh record goes straight to the broker.
+fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
+    let start = Instant::now();
+    let mut client = Client::connect(gateway.data_address).unwrap();
+    loop {
+        let number = {
+            let mut account = account.lock().unwrap();
+            let next = account.next.entry(PROBE).or_default();
+            // Of seven numbers one is to be rejected: it is passed over.
+            *next += if *next % 7 == 2 { 2 } else { 1 };
+            *next - 1
+        };
+        let answer = client.post(PATH, "application/json", body((PROBE, number)).as_bytes()).unwrap();
+        if matches!(answer.status, 200 | 202) {
+            account.lock().unwrap().acked.insert((PROBE, number));
+        }
+        if answer.status == 200 {
+            return;
+        }
+        assert!(start.elapsed() < 2 * PATIENCE, "it does not recover: {}", String::from_utf8_lossy(&answer.body));
+        pause(50);
+    }
+}
+
+fn verdict(name: &str, broker: &Broker, account: &Mutex<Account>) -> Verdict {
+    let account = account.lock().unwrap();
+    let arrived = topic::read(broker, TOPIC);
+    let verdict = judge_values(arrived.into_iter().map(|arrived| arrived.value), &account);
+    println!(
+        "{name}: {} acknowledged ({} answers stored, {} refused, slowest {:?}), {} delivered, {} duplicates, {} lost",
+        verdict.acked, account.stored, account.refused, account.slowest, verdict.delivered, verdict.duplicates,
+        verdict.lost.len()
+    );
+    assert!(verdict.acked > 100, "too little was acknowledged to prove anything");
+    assert!(verdict.lost.is_empty(), "lost: {:?}", &verdict.lost[..verdict.lost.len().min(20)]);
+    assert!(verdict.wrong.is_empty(), "{}", verdict.wrong[..verdict.wrong.len().min(20)].join("\n"));
+    verdict
+}
+
+#[test]
+fn with_the_broker_up_everything_arrives_as_it_was_sent() {
+    let broker = Broker::start();
+    broker.create_topic(TOPIC, 3, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
+    let account = Arc::new(Mutex::new(Account::default()));
+    recovered(&gateway, &account);
+    let load = Load::start(gateway.data_address, CLIENTS, &account);
+    pause(3_000);
+    load.stop();
+    let verdict = verdict("broker up", &broker, &account);
+    assert_eq!((verdict.duplicates, account.lock().unwrap().stored), (0, 0));
+
+    let mut partitions: HashMap<String, i64> = HashMap::new();
+    for arrived in topic::read(&broker, TOPIC) {
+        let client = arrived.value.split('"').nth(3).unwrap().split('-').next().unwrap().to_owned();
+        assert_eq!(arrived.key.as_deref(), Some(&*client), "the plugin's key");
+        let names: Vec<&str> = arrived.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["sluicegate-plugin", "sluicegate-record-id"]);
+        let partition = partitions.entry(client).or_insert(arrived.partition);
+        assert_eq!(*partition, arrived.partition, "a key has one partition");
+    }
+}
+
+#[test]
+fn a_broker_that_is_killed_costs_no_record_and_no_order() {
+    let mut broker = Broker::start();
+    broker.create_topic(TOPIC, 3, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
+    let account = Arc::new(Mutex::new(Account::default()));
+    recovered(&gateway, &account);
+    let load = Load::start(gateway.data_address, CLIENTS, &account);
+    for _ in 0..2 {
+        pause(2_000);
+        broker.kill();
+        pause(6_000);
+        broker.run();
+    }
+    pause(3_000);
+    load.stop();
+    recovered(&gateway, &account);
+    verdict("broker killed twice", &broker, &account);
+    let account = account.lock().unwrap();
+    assert!(account.stored > 100, "the outage was not met: {}", account.stored);
+    assert_eq!(account.refused, 0, "the spool had room");
+    assert!(account.slowest < PRODUCE_TIMEOUT + MARGIN, "{:?}", account.slowest);
+}
+
+#[test]
+fn a_broker_that_stands_still_for_45_seconds_costs_no_record_and_no_order() {
+    let broker = Broker::start();
+    broker.create_topic(TOPIC, 3, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
+    let account = Arc::new(Mutex::new(Account::default()));
+    recovered(&gateway, &account);
+    let load = Load::start(gateway.data_address, 8, &account);
+    pause(1_000);
+    broker.signal("-STOP");
+    pause(45_000);
+    broker.signal("-CONT");
+    pause(2_000);
+    load.stop();
+    recovered(&gateway, &account);
+    verdict("broker stopped for 45 s", &broker, &account);
+    let account = account.lock().unwrap();
+    assert!(account.stored > 100 && account.refused == 0);
+    assert!(account.slowest < PRODUCE_TIMEOUT + MARGIN, "{:?}", account.slowest);
+}
+
+#[test]
+fn connections_that_break_hang_or_lose_an_answer_cost_no_record_and_no_order() {
+    let proxy = Proxy::start();
+    let broker = Broker::behind(Some(&proxy));
+    broker.create_topic(TOPIC, 3, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
+    let account = Arc::new(Mutex::new(Account::default()));
+    recovered(&gateway, &account);
+    let load = Load::start(gateway.data_address, 16, &account);
+    for fault in [
+        Fault::CutAfterProduce,
+        Fault::Delay(Duration::from_millis(300)),
+        Fault::Blackhole,
+        Fault::CutAfterProduce,
+        Fault::Refuse,
+        Fault::CutAfterProduce,
+    ] {
+        pause(500);
+        proxy.set(fault);
+        if fault == Fault::Refuse {
+            proxy.cut();
+        }
+        pause(3_000);
+        proxy.set(Fault::None);
+        proxy.cut();
+    }
+    pause(1_000);
+    load.stop();
+    recovered(&gateway, &account);
+    verdict("connections at fault", &broker, &account);
+}
+
+#[test]
+fn a_gateway_that_starts_before_its_broker_serves_and_delivers_later() {
+    let mut broker = Broker::start();
+    broker.create_topic(TOPIC, 3, &[]);
+    broker.kill();
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let account = Arc::new(Mutex::new(Account::default()));
+    let mut gateway = launch(&data, broker.gateway_address).start();
+    let load = Load::start(gateway.data_address, 4, &account);
+    pause(3_000);
+    load.stop();
+    // Stopped while it holds records: they stay, and the next one sends them.
+    gateway.signal("-TERM");
+    assert_eq!(gateway.exit().code(), Some(3), "records are still in the spool");
+    let gateway = launch(&data, broker.gateway_address).start();
+    broker.run();
+    recovered(&gateway, &account);
+    verdict("no broker at the start", &broker, &account);
+}
