@@ -10,6 +10,8 @@ mod lane;
 mod producer;
 mod report;
 mod watch;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Config, ConfigError, Sasl, Security};
 
@@ -25,7 +27,7 @@ use producer::{Listener, Producer, Trouble};
 use report::Refusal;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -44,7 +46,7 @@ pub(super) struct Shared {
     /// Written only when a producer takes the place of another: nothing is sent meanwhile.
     producer: RwLock<Option<Producer>>,
     /// Sends by themselves records that failed together with others.
-    alone: OnceLock<Producer>,
+    alone: RwLock<Option<Producer>>,
     /// Bytes that librdkafka may hold.
     budget: Arc<Semaphore>,
     lanes: RwLock<HashMap<Arc<str>, Arc<Lane>>>,
@@ -57,7 +59,6 @@ pub(super) struct Shared {
     passing: RwLock<Option<String>>,
     /// Wakes the watch.
     trouble: Notify,
-    is_fatal: AtomicBool,
     me: Weak<Shared>,
 }
 
@@ -82,7 +83,7 @@ impl Kafka {
             config,
             local,
             producer: RwLock::new(None),
-            alone: OnceLock::new(),
+            alone: RwLock::new(None),
             budget,
             lanes: RwLock::default(),
             opening: Mutex::default(),
@@ -90,7 +91,6 @@ impl Kafka {
             is_refused: AtomicBool::new(false),
             passing: RwLock::default(),
             trouble: Notify::new(),
-            is_fatal: AtomicBool::new(false),
             me: me.clone(),
         });
         let producer = Producer::start(&properties, Arc::new(Ear(Arc::downgrade(&shared))))
@@ -146,7 +146,7 @@ impl Kafka {
             std::thread::park_timeout(CLOSE_PAUSE);
         }
         // Taken out of its place first, so that whoever still sends finds none.
-        drop(self.shared.producer.write().take());
+        drop((self.shared.producer.write().take(), self.shared.alone.write().take()));
         let lanes = std::mem::take(&mut *self.shared.lanes.write());
         lanes.values().filter_map(|lane| lane.close()).sum()
     }
@@ -244,19 +244,22 @@ impl Shared {
         tracing::error!(topic = &*message.topic, record_id = %message.id, reason, "record moved to the dead letters");
     }
 
-    /// Replaces a producer that has failed for good: what it had not reported is sent again, in order. Blocks.
-    fn replace_producer(&self) {
-        if !self.is_fatal.swap(false, Ordering::Relaxed) {
-            return;
-        }
+    /// Replaces a producer that has failed for good: what it had not reported is sent again, in order. False: it
+    /// could not be. Blocks.
+    fn replace_failed_producer(&self) -> bool {
+        let failed = |slot: &RwLock<Option<Producer>>| slot.read().as_ref().and_then(Producer::fatal_error);
+        let Some(reason) = failed(&self.producer).or_else(|| failed(&self.alone)) else { return true };
+        tracing::error!(reason, "kafka producer failed for good");
         let mut slot = self.producer.write();
-        let Some(me) = slot.is_some().then(|| self.me.clone()) else { return };
-        let producer = match Producer::start(&self.config.properties(), Arc::new(Ear(me))) {
+        if slot.is_none() {
+            // The gateway is being closed.
+            return true;
+        }
+        let producer = match Producer::start(&self.config.properties(), Arc::new(Ear(self.me.clone()))) {
             Ok(producer) => producer,
             Err(error) => {
                 tracing::error!(%error, "another kafka producer cannot be started; trying again");
-                self.is_fatal.store(true, Ordering::Relaxed);
-                return;
+                return false;
             }
         };
         let mut records = 0;
@@ -266,10 +269,12 @@ impl Shared {
                 records += 1;
             }
         }
-        let old = slot.replace(producer);
+        // What was sent by itself is among those.
+        let old = (slot.replace(producer), self.alone.write().take());
         drop(slot);
         tracing::warn!(records, "another kafka producer has taken over");
         drop(old);
+        true
     }
 }
 
@@ -280,10 +285,6 @@ impl Listener for Ear {
     fn global(&self, trouble: Trouble) {
         let Some(shared) = self.0.upgrade() else { return };
         match trouble {
-            Trouble::Fatal(reason) => {
-                tracing::error!(reason, "kafka producer failed for good");
-                shared.is_fatal.store(true, Ordering::Relaxed);
-            }
             Trouble::Refused(reason) => {
                 let sentence = config::refused(&shared.config, &reason);
                 if shared.refused.write().replace(sentence.clone()).as_ref() != Some(&sentence) {
@@ -302,13 +303,11 @@ impl Listener for Ear {
 
     fn alone(&self, flight: Arc<Flight>, index: u32) {
         let Some(shared) = self.0.upgrade() else { return };
-        let start = || Producer::start_alone(&shared.config.properties(), Arc::new(Ear(self.0.clone())));
-        if shared.alone.get().is_none()
-            && let Ok(producer) = start()
-        {
-            let _ = shared.alone.set(producer);
+        let mut alone = shared.alone.write();
+        if alone.is_none() {
+            *alone = Producer::start_alone(&shared.config.properties(), Arc::new(Ear(self.0.clone()))).ok();
         }
-        match shared.alone.get() {
+        match &*alone {
             Some(producer) => producer.send(&flight, index),
             None => flight.report(index, Err(Refusal::Unavailable)),
         }

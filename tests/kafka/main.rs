@@ -6,6 +6,7 @@
 mod broker;
 #[path = "../support/client.rs"]
 mod client;
+mod kill;
 #[path = "../e2e/load.rs"]
 mod load;
 mod outage;

@@ -42,7 +42,7 @@ fn pause(milliseconds: u64) {
 }
 
 /// Waits until a fresh record goes straight to the broker.
-fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
+pub fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
     let start = Instant::now();
     let mut client = Client::connect(gateway.data_address).unwrap();
     loop {
@@ -65,7 +65,7 @@ fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
     }
 }
 
-fn verdict(name: &str, broker: &Broker, account: &Mutex<Account>) -> Verdict {
+pub fn verdict(name: &str, broker: &Broker, account: &Mutex<Account>) -> Verdict {
     let account = account.lock().unwrap();
     let arrived = topic::read(broker, TOPIC);
     let verdict = judge_values(arrived.into_iter().map(|arrived| arrived.value), &account);

@@ -22,8 +22,6 @@ pub(super) trait Listener: Send + Sync {
 /// What the client says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// It can send nothing any more; another one is needed.
-    Fatal(String),
     /// The broker does not know who we are, or we do not trust it.
     Refused(String),
     /// Anything else: a connection that broke, a name that is not found.
@@ -56,7 +54,6 @@ impl ClientContext for Context {
         use RDKafkaErrorCode as Code;
         let reason = reason.to_owned();
         self.listener.global(match error.rdkafka_error_code() {
-            Some(Code::Fatal) => Trouble::Fatal(reason),
             Some(
                 Code::Authentication
                 | Code::SaslAuthenticationFailed
@@ -152,6 +149,12 @@ impl Producer {
             };
             self.inner.client().context().report(*record.delivery_opaque, report);
         }
+    }
+
+    /// Why it can send nothing any more; another one is needed. (It is told by the error that led to it, so that
+    /// it has to be asked for.)
+    pub fn fatal_error(&self) -> Option<String> {
+        self.inner.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
     }
 
     pub fn client(&self) -> &Client<impl ClientContext + use<>> {

@@ -32,7 +32,7 @@ pub(super) async fn run(shared: Weak<Shared>) {
 
 /// True: something is still to be mended.
 fn look(shared: &Arc<Shared>) -> bool {
-    shared.replace_producer();
+    let replaced = shared.replace_failed_producer();
     let troubled: Vec<Arc<Lane>> =
         shared.lanes().into_iter().filter(|lane| lane.alarm().is_some()).collect();
     for lane in &troubled {
@@ -45,7 +45,7 @@ fn look(shared: &Arc<Shared>) -> bool {
         shared.is_refused.store(false, Ordering::Relaxed);
         tracing::info!("kafka lets the gateway in again");
     }
-    !troubled.is_empty() || shared.is_refused() || shared.is_fatal.load(Ordering::Relaxed)
+    !troubled.is_empty() || shared.is_refused() || !replaced
 }
 
 /// What a broker says of a topic.

@@ -1,0 +1,141 @@
+//! On librdkafka's broker in this process, which fails as it is told.
+
+use super::*;
+use crate::record::RecordIds;
+use crate::sink::log;
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use std::collections::BTreeMap;
+
+type Mock = MockCluster<'static, rdkafka::producer::DefaultProducerContext>;
+
+fn mock() -> Mock {
+    let mock = Mock::new(1).unwrap();
+    mock.create_topic("t", 1, 1).unwrap();
+    mock
+}
+
+fn config(mock: &Mock) -> Config {
+    Config {
+        brokers: mock.bootstrap_servers(),
+        security: Security::default(),
+        produce_timeout: Duration::from_secs(20),
+        queue_bytes_max: 1 << 20,
+        linger: Duration::from_millis(1),
+        compression: "none".to_owned(),
+        spool: Some(log::Config { free_bytes_min: 0, ..log::Config::default() }),
+        create_topics: false,
+        properties: BTreeMap::new(),
+    }
+}
+
+fn start(data: &tempfile::TempDir, config: Config) -> Kafka {
+    Kafka::start(config, Local::open(data.path(), log::Config::default()).unwrap()).unwrap()
+}
+
+fn shipment(topic: &str, records: usize, may_spool: bool) -> Shipment {
+    let mut ids = RecordIds::minted_at(1_700_000_000_000);
+    let message = |number: usize| Message {
+        topic: topic.into(),
+        id: ids.mint(),
+        key: Some("k".into()),
+        value: Some(format!("{{\"n\":{number}}}").into()),
+        time_ms: 1_700_000_000_000,
+        headers: vec![],
+        is_dead_letter: false,
+    };
+    Shipment { messages: (0..records).map(message).collect(), may_spool, ..Shipment::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_that_pass_are_waited_for() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    let kafka = start(&data, config(&mock));
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
+    mock.request_errors(RDKafkaApiKey::Produce, &[error; 3]);
+    let answers = kafka.deliver(shipment("t", 10, true)).await;
+    assert_eq!(answers, [Ok(Delivered::Committed); 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_few_replicas_are_an_outage_and_lose_nothing() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    let kafka = start(&data, Config { produce_timeout: Duration::from_millis(300), ..config(&mock) });
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
+    mock.request_errors(RDKafkaApiKey::Produce, &[error; 40]);
+    let answers = kafka.deliver(shipment("t", 10, true)).await;
+    assert_eq!(answers, [Ok(Delivered::Stored); 10]);
+    mock.clear_request_errors(RDKafkaApiKey::Produce);
+    let lane = kafka.shared.lanes()[0].clone();
+    while !lane.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let answers = kafka.deliver(shipment("t", 10, true)).await;
+    assert_eq!(answers, [Ok(Delivered::Committed); 10]);
+    assert_eq!(lane.close(), Some(0), "the spool is drained");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_fails_for_good_is_replaced_and_nothing_is_lost() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    // Its first word with a broker ends it.
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    mock.request_errors(RDKafkaApiKey::InitProducerId, &[error]);
+    let kafka = start(&data, config(&mock));
+    let (one, other) =
+        tokio::join!(kafka.deliver(shipment("t", 10, true)), kafka.deliver(shipment("t", 10, true)));
+    assert_eq!((one, other), (vec![Ok(Delivered::Committed); 10], vec![Ok(Delivered::Committed); 10]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_spool_an_outage_is_told_within_the_timeout() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    mock.broker_down(1).unwrap();
+    let timeout = Duration::from_millis(200);
+    let kafka = start(&data, Config { produce_timeout: timeout, spool: None, ..config(&mock) });
+    let failed = vec![Err(Undelivered::Failed(Failure::SinkUnavailable)); 3];
+    assert_eq!(kafka.deliver(shipment("t", 3, true)).await, failed);
+    mock.broker_up(1).unwrap();
+    let start = Instant::now();
+    while kafka.deliver(shipment("t", 3, true)).await != vec![Ok(Delivered::Committed); 3] {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not recover");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_refuses_outages_is_told_of_one_and_leaves_nothing_in_the_spool() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    mock.broker_down(1).unwrap();
+    let kafka = start(&data, Config { produce_timeout: Duration::from_millis(200), ..config(&mock) });
+    let failed = vec![Err(Undelivered::Failed(Failure::SinkUnavailable)); 3];
+    assert_eq!(kafka.deliver(shipment("t", 3, false)).await, failed);
+    assert_eq!(kafka.deliver(shipment("t", 3, false)).await, failed, "at once, while it lasts");
+    assert_eq!(kafka.shared.lanes()[0].close(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_is_told_apart_from_an_outage() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    mock.topic_error("missing", error).unwrap();
+    let kafka = start(&data, Config { produce_timeout: Duration::from_secs(2), ..config(&mock) });
+    let answers = kafka.deliver(shipment("missing", 2, true)).await;
+    assert_eq!(answers, vec![Err(Undelivered::Failed(Failure::SinkMisconfigured)); 2]);
+    let Readiness::Unavailable(sentence) = kafka.readiness(|| Readiness::Ready) else { panic!("ready") };
+    assert!(sentence.contains("has no topic 'missing': create it"), "{sentence}");
+}
+
+#[test]
+fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
+    let properties = [("acks", "1"), ("no.such.property", "1"), ("socket.timeout.ms", "many")];
+    let properties = properties.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let config = Config { properties: properties.into(), ..config(&mock()) };
+    let wrong: Vec<String> = config.check().unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert_eq!(
+        wrong[0],
+        "kafka.properties.\"acks\" cannot be set: an answer of 200 means that all in-sync replicas have the record"
+    );
+    assert!(wrong[1].starts_with("the Kafka client does not take no.such.property = \"1\": "), "{}", wrong[1]);
+    assert!(wrong[2].contains("socket.timeout.ms"), "{}", wrong[2]);
+}
