@@ -146,7 +146,9 @@ impl Kafka {
             std::thread::park_timeout(CLOSE_PAUSE);
         }
         // Taken out of its place first, so that whoever still sends finds none.
-        drop((self.shared.producer.write().take(), self.shared.alone.write().take()));
+        let producer = self.shared.producer.write().take();
+        let alone = self.shared.alone.write().take();
+        drop((producer, alone));
         let lanes = std::mem::take(&mut *self.shared.lanes.write());
         lanes.values().filter_map(|lane| lane.close()).sum()
     }
