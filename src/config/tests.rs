@@ -266,7 +266,7 @@ fn the_old_ingestors_variables_are_heeded_or_refused() {
         load_with("", &bad, Flags::default()).unwrap_err(),
         [
             "KAFKA_TOPIC_FINANCIAL=… (plugin.financial-transaction.topics.raw_financial_transactions): no topic can \
-          have this name; write at most 249 letters, digits, '.', '_' and '-'"
+          have this name; use letters, digits, '.', '_' and '-', at most 237, and neither '.' nor '..'"
         ]
     );
 }
@@ -305,8 +305,8 @@ other = 7
             r#"7: plugin.p.settings.when = 2026-01-01: it is not a setting; write text, a number, true, false, or { file = "path" }"#,
             r#"8: plugin.p.settings.secret = { file = "/nowhere/secret" }: its file cannot be read (No such file or directory (os error 2)); name a file of text that this user may read"#,
             r#"9: plugin.p.settings.odd = { file = "a" }: it is not a setting; write text, or { file = "path" } and nothing else"#,
-            r#"11: plugin.p.topics.raw = "a b": no topic can have this name; write at most 249 letters, digits, '.', '_' and '-'"#,
-            "12: plugin.p.topics.other = 7: it is not the name of a topic; write at most 249 letters, digits, '.', '_' and '-'",
+            r#"11: plugin.p.topics.raw = "a b": no topic can have this name; use letters, digits, '.', '_' and '-', at most 237, and neither '.' nor '..'"#,
+            "12: plugin.p.topics.other = 7: it is not the name of a topic; write its name as text",
         ],
     );
 }
