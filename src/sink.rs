@@ -12,7 +12,7 @@ pub use shipment::{Delivered, Message, Shipment};
 use crate::record::is_dead_letters;
 use crate::telemetry::SinkGauge;
 use crate::verdict::Failure;
-use log::{Acknowledgement, AppendError, Directory, Full, Log};
+use log::{Acknowledgement, AppendError, Directory, DiskFault, Full, Log};
 use parking_lot::{Mutex, RwLock};
 use shipment::Lot;
 use std::collections::{HashMap, VecDeque};
@@ -83,7 +83,7 @@ impl Sink {
 
     fn open_in(directory: Directory, config: log::Config) -> Result<Sink, OpenError> {
         let mut topics = HashMap::new();
-        for name in topics_in(directory.path()) {
+        for name in topics_in(directory.path())? {
             let topic =
                 Topic { log: directory.log(&name, config.clone())?, is_in_use: AtomicBool::new(false) };
             topics.insert(Arc::from(name), Arc::new(topic));
@@ -292,10 +292,15 @@ struct Appending {
 }
 
 /// The topics that have a log already. What is no topic's is left alone.
-fn topics_in(data: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(data.join("log")) else { return Vec::new() };
+fn topics_in(data: &Path) -> Result<Vec<String>, OpenError> {
+    let directory = data.join("log");
+    let entries = match std::fs::read_dir(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(DiskFault::at("list", &directory)(error).into()),
+        Ok(entries) => entries,
+    };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| log::log_path(data, name).is_ok_and(|path| path.is_dir())).collect()
+    Ok(names.filter(|name| log::log_path(data, name).is_ok_and(|path| path.is_dir())).collect())
 }
 
 fn gauge(topic: &str, log: &Log) -> SinkGauge {

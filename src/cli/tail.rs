@@ -1,5 +1,6 @@
 //! `sluicegate tail`.
 
+use super::number::whole;
 use super::{Exit, clock, complain};
 use crate::record::{RecordId, dead_letters_of};
 use crate::sink::log::{Cause, Entry, Read, Reader, log_path};
@@ -34,7 +35,7 @@ pub(super) struct TailArguments {
     #[arg(long)]
     dead_letter: bool,
     /// Begin at this sequence.
-    #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     from: u64,
 }
 

@@ -26,7 +26,7 @@ impl DiskFault {
     }
 
     /// For `map_err`: names the operation and the path of a failure.
-    pub(super) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::sink) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(operation, path, &error)
     }
 
