@@ -1,5 +1,6 @@
-use super::log::{EntryRef, EntryTooLarge, Frames};
+use super::log::{EntryRef, Frames};
 use crate::record::RecordId;
+use crate::verdict::Failure;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -35,8 +36,8 @@ pub enum Delivered {
 /// A shipment as frames, topic by topic.
 pub(super) struct Loaded {
     pub lots: Vec<Lot>,
-    /// For each message of the shipment the lot that it is in.
-    pub lot_of_message: Vec<usize>,
+    /// For each message of the shipment the lot that it is in, or why it is in none.
+    pub lot_of_message: Vec<Result<usize, Failure>>,
 }
 
 pub(super) struct Lot {
@@ -44,35 +45,84 @@ pub(super) struct Lot {
     pub frames: Frames,
 }
 
-/// A lot that has grown to this takes no more: as many appends as it takes, so that a large request is no larger
-/// to the log than several small ones.
+/// A lot that would grow beyond this takes no more: as many appends as it takes, so that a large request is no
+/// larger to the log than several small ones. A larger message has a lot of its own.
 const LOT_BYTES: u64 = 1 << 20;
 
 impl Shipment {
-    /// Encodes the messages on the caller's thread, so that a log's writer has only to write.
-    pub(super) fn load(&self) -> Result<Loaded, EntryTooLarge> {
-        let mut lots: Vec<Lot> = Vec::with_capacity(1);
+    /// Encodes the messages on the caller's thread, so that a log's writer has only to write. No lot has more than
+    /// `append_bytes_max`; a message that has more by itself is left out and told to the operator.
+    pub(super) fn load(&self, append_bytes_max: u64) -> Loaded {
+        let mut loading =
+            Loading { lots: Vec::with_capacity(1), last_of_topic: Vec::new(), append_bytes_max };
         let mut lot_of_message = Vec::with_capacity(self.messages.len());
         let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(self.headers.len() + 8);
         for message in &self.messages {
-            let has_room = |lot: &Lot| lot.topic == message.topic && lot.frames.bytes() < LOT_BYTES;
-            let lot = lots.iter().rposition(has_room).unwrap_or_else(|| {
-                lots.push(Lot { topic: message.topic.clone(), frames: Frames::default() });
-                lots.len() - 1
-            });
             headers.clear();
             headers.extend(self.headers.iter().map(|(name, value)| (*name, &value[..])));
             headers.extend(message.headers.iter().map(|(name, value)| (name.as_str(), &value[..])));
-            lots[lot].frames.push(&EntryRef {
-                time_ms: message.time_ms,
-                id: message.id.ulid,
-                part: message.id.part,
-                key: message.key.as_deref(),
-                headers: &headers,
-                value: message.value.as_deref(),
-            })?;
+            let lot = loading.put(message, &headers).map_err(|reason| {
+                let (topic, record_id) = (&*message.topic, message.id.to_string());
+                tracing::error!(
+                    topic,
+                    record_id,
+                    reason,
+                    "record cannot be kept, however often it is sent: its plugin made it too large"
+                );
+                Failure::TooLargeForSink
+            });
             lot_of_message.push(lot);
         }
-        Ok(Loaded { lots, lot_of_message })
+        Loaded { lots: loading.lots, lot_of_message }
+    }
+}
+
+struct Loading {
+    lots: Vec<Lot>,
+    /// Only the last lot of a topic takes more, so that a topic's messages keep their order.
+    last_of_topic: Vec<(Arc<str>, usize)>,
+    append_bytes_max: u64,
+}
+
+impl Loading {
+    /// The lot that the message went to, or the sentence that says why it fits into none.
+    fn put(&mut self, message: &Message, headers: &[(&str, &[u8])]) -> Result<usize, String> {
+        let entry = EntryRef {
+            time_ms: message.time_ms,
+            id: message.id.ulid,
+            part: message.id.part,
+            key: message.key.as_deref(),
+            headers,
+            value: message.value.as_deref(),
+        };
+        let bytes = entry.frame_bytes().map_err(|error| error.to_string())?;
+        if bytes > self.append_bytes_max {
+            let limit = self.append_bytes_max;
+            return Err(format!(
+                "it has {bytes} bytes and the log takes {limit}; raise sink.segment_bytes and sink.queue_bytes_max, or \
+                 lower output_bytes_max of its plugin"
+            ));
+        }
+        let lot = self.lot_with_room(&message.topic, bytes);
+        self.lots[lot].frames.push(&entry).map_err(|error| error.to_string())?;
+        Ok(lot)
+    }
+
+    fn lot_with_room(&mut self, topic: &Arc<str>, bytes: u64) -> usize {
+        let bytes_max = LOT_BYTES.min(self.append_bytes_max);
+        let known = self.last_of_topic.iter_mut().find(|(known, _)| known == topic);
+        let has_room = |lot: usize| self.lots[lot].frames.bytes() + bytes <= bytes_max;
+        if let Some((_, lot)) = &known
+            && has_room(*lot)
+        {
+            return *lot;
+        }
+        let lot = self.lots.len();
+        self.lots.push(Lot { topic: topic.clone(), frames: Frames::default() });
+        match known {
+            Some((_, last)) => *last = lot,
+            None => self.last_of_topic.push((topic.clone(), lot)),
+        }
+        lot
     }
 }

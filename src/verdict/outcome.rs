@@ -80,12 +80,14 @@ pub enum Failure {
     SinkFull,
     #[error("the sink cannot make records durable at present")]
     SinkUnavailable,
+    #[error("what the plugin made of the record is larger than the sink takes")]
+    TooLargeForSink,
     #[error("the gateway is shutting down")]
     Draining,
 }
 
 impl Failure {
-    pub const ALL: [Failure; 8] = [
+    pub const ALL: [Failure; 9] = [
         Failure::FaultBudgetSpent,
         Failure::BreakerOpen,
         Failure::JudgesBusy,
@@ -93,6 +95,7 @@ impl Failure {
         Failure::SinkOverloaded,
         Failure::SinkFull,
         Failure::SinkUnavailable,
+        Failure::TooLargeForSink,
         Failure::Draining,
     ];
 
@@ -106,6 +109,7 @@ impl Failure {
             Failure::SinkOverloaded => "sink_overloaded",
             Failure::SinkFull => "sink_full",
             Failure::SinkUnavailable => "sink_unavailable",
+            Failure::TooLargeForSink => "too_large_for_sink",
             Failure::Draining => "draining",
         }
     }
