@@ -39,9 +39,20 @@ pub enum StartError {
     #[error("{0}")]
     Plugins(#[from] plugin::StartError),
     #[error(
-        "the {port} port {address} cannot be listened on: {reason}; stop what uses it, or choose another by {remedy}"
+        "the {port} port {address} cannot be listened on: {reason}; {}, or choose another by {setting}",
+        unbound(reason)
     )]
-    Bind { port: &'static str, address: SocketAddr, reason: std::io::Error, remedy: &'static str },
+    Bind { port: &'static str, address: SocketAddr, reason: std::io::Error, setting: &'static str },
+}
+
+/// What helps against the reason why a port is not had.
+fn unbound(reason: &std::io::Error) -> &'static str {
+    match reason.kind() {
+        std::io::ErrorKind::AddrInUse => "stop what uses it",
+        std::io::ErrorKind::AddrNotAvailable => "name an address that this machine has",
+        std::io::ErrorKind::PermissionDenied => "give this user the right to ports below 1024",
+        _ => "look at the limits of this process",
+    }
 }
 
 /// What people want to know of a gateway that has started.
@@ -51,6 +62,8 @@ pub struct BannerFacts {
     pub data: SocketAddr,
     pub admin: SocketAddr,
     pub plugins: plugin::Status,
+    /// It need not be there, but nothing is served without it.
+    pub is_plugin_directory_missing: bool,
     /// Where the records are.
     pub records: PathBuf,
 }
@@ -102,10 +115,12 @@ impl App {
     }
 
     pub fn banner_facts(&self) -> BannerFacts {
+        let plugins = self.plugins.status();
         BannerFacts {
             data: self.data_address,
             admin: self.admin_address,
-            plugins: self.plugins.status(),
+            is_plugin_directory_missing: !plugins.directory.is_dir(),
+            plugins,
             records: self.records.clone(),
         }
     }
@@ -160,14 +175,14 @@ impl App {
 async fn bind(
     port: &'static str,
     address: SocketAddr,
-    remedy: &'static str,
+    setting: &'static str,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
     let listen = async {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
         Ok((listener, bound))
     };
-    listen.await.map_err(|reason| StartError::Bind { port, address, reason, remedy })
+    listen.await.map_err(|reason| StartError::Bind { port, address, reason, setting })
 }
 
 /// Runs what blocks on a thread that may.

@@ -5,6 +5,8 @@
 mod check;
 mod clock;
 mod complete;
+mod number;
+mod scratch;
 mod serve;
 mod simulate;
 mod tail;
@@ -100,7 +102,11 @@ impl From<ConfigArguments> for Flags {
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
-    let exit = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error).into(),
+    };
+    let exit = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments.into()),
         Command::Check(arguments) => check::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
@@ -108,6 +114,16 @@ pub fn run() -> ExitCode {
         Command::Completions(arguments) => complete::run(&arguments),
     };
     exit.into()
+}
+
+/// Help and version are asked for; all else is told as every other complaint is.
+fn misused(error: &clap::Error) -> Exit {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        return print(text.trim_end()).err().unwrap_or(Exit::Well);
+    }
+    complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Exit::Usage
 }
 
 /// The environment. What is not UTF-8 is nothing of ours.

@@ -7,10 +7,12 @@ mod cut;
 mod decode;
 mod framing;
 mod id;
+mod topic;
 
 pub use decode::{DecodeError, Limits, decode};
 pub use framing::{Framing, Input, UnsupportedType};
 pub use id::{RecordId, RecordIds};
+pub use topic::{TopicError, check_kept_topic, check_topic, dead_letters_of, is_dead_letters};
 
 use bytes::Bytes;
 use bytestring::ByteString;

@@ -74,7 +74,10 @@ pub async fn on_signals(
         reload();
     }
     shutdown.advance(Phase::LameDuck);
-    tracing::info!(lame_duck_ms = timing.lame_duck.as_millis(), "stopping: not ready any more");
+    tracing::info!(
+        lame_duck_ms = u64::try_from(timing.lame_duck.as_millis()).unwrap_or(u64::MAX),
+        "stopping: not ready any more"
+    );
     let hurried = wait_or_hurry(&mut signals, timing.lame_duck).await;
     shutdown.advance(Phase::Draining);
     tracing::info!("draining: no new connections, requests in flight end");

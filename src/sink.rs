@@ -4,6 +4,7 @@ mod kafka;
 mod local;
 pub mod log;
 mod shipment;
+mod trouble;
 
 pub use kafka::{Config as KafkaConfig, ConfigError as KafkaConfigError, Sasl, Security, StartError};
 pub use log::OpenError;

@@ -3,10 +3,11 @@
 use sluicegate::record::RecordIds;
 use sluicegate::sink::log::{Config, Directory, EntryRef, Frames, log_path};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 fn sluicegate(arguments: &[&str]) -> Command {
@@ -65,6 +66,40 @@ fn usage_errors_end_with_2() {
     let output = run(&["simulate", "--rate", "0"]);
     assert!(text(&output.stderr).contains("write a number above 0, e.g. 500"));
     assert_eq!(run(&["check", "--print-config", "--json"]).status.code(), Some(2), "one or the other");
+}
+
+#[test]
+fn every_complaint_begins_with_the_name_and_says_what_to_write() {
+    for (arguments, sentence) in [
+        (&["srve"][..], "unrecognized subcommand 'srve'"),
+        (&["serve", "extra"], "unexpected argument 'extra' found"),
+        (
+            &["simulate", "--count", "x"],
+            "invalid value 'x' for '--count <COUNT>': write a whole number from 1 to 18446744073709551615",
+        ),
+        (
+            &["simulate", "--batch", "0"],
+            "invalid value '0' for '--batch <RECORDS>': write a whole number from 1 to 100000",
+        ),
+        (
+            &["simulate", "--connections", "9999"],
+            "invalid value '9999' for '--connections <CONNECTIONS>': write a whole number from 1 to 4096",
+        ),
+        (
+            &["simulate", "--rate", "-5"],
+            "invalid value '-5' for '--rate <RECORDS>': write a number above 0, e.g. 500",
+        ),
+        (
+            &["tail", "x", "--from", "-1"],
+            "invalid value '-1' for '--from <SEQUENCE>': write a whole number from 0 to 18446744073709551615",
+        ),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(text(&output.stdout), "", "{arguments:?}");
+        let first = text(&output.stderr).lines().next().unwrap();
+        assert_eq!(first, format!("sluicegate: {sentence}"), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -262,5 +297,42 @@ fn simulate_says_that_nobody_answers() {
     assert_eq!(
         text(&output.stderr),
         "sluicegate: 'ftp://x' is not the URL of a gateway; write e.g. http://127.0.0.1:8080\n"
+    );
+}
+
+/// Answers `/health` once, as a gateway does, and is gone.
+fn answer_once() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        drop(listener);
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        connection.write_all(answer.as_bytes()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn simulate_gives_up_on_a_gateway_that_dies() {
+    let url = answer_once();
+    let began = Instant::now();
+    let output = run(&["simulate", "--url", &url, "--count", "1000000000", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["well"], false);
+    assert_eq!(
+        report["ended_early"],
+        format!(
+            "{url} has given no answer for 5 s (Connection refused (os error 111)); look whether the gateway runs, and \
+             start it again"
+        )
     );
 }

@@ -1,5 +1,6 @@
 //! `sluicegate check`.
 
+use super::scratch::Scratch;
 use super::{ConfigArguments, Exit, complain, print, variables};
 use crate::config::{self, Config, Origin, Problems};
 use crate::plugin::{Plugins, RefusedFile, StartError, Status};
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
                 Ok(plugins) => Report { config: Ok(()), notices, plugins: Some(plugins) },
                 Err(error) => {
                     complain(format_args!(
-                        "the plugins cannot be tried ({error}); free memory or disk space"
+                        "the plugins cannot be tried ({error}); make room there, or name another directory by TMPDIR"
                     ));
                     return Exit::Unsound;
                 }
@@ -53,16 +54,12 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
 /// Loads them as `serve` does. What it would keep for the next start is thrown away: a gateway that runs on the
 /// same data must not notice.
 fn check_plugins(config: Config) -> std::io::Result<Result<Status, StartError>> {
-    let state_directory = std::env::temp_dir().join(format!("sluicegate-check-{}", std::process::id()));
+    let scratch = Scratch::create()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _entered = runtime.enter();
     let metrics = Metrics::new(&config.telemetry);
-    let plugins = crate::plugin::Config { state_directory: state_directory.clone(), ..config.plugins };
-    let status = Plugins::start(plugins, metrics).map(|plugins| plugins.status());
-    match std::fs::remove_dir_all(&state_directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(status),
-    }
+    let plugins = crate::plugin::Config { state_directory: scratch.path().to_owned(), ..config.plugins };
+    Ok(Plugins::start(plugins, metrics).map(|plugins| plugins.status()))
 }
 
 impl Report {
@@ -126,6 +123,12 @@ fn plugin_lines(status: &Status, lines: &mut Vec<String>) {
     let judgement = if wrong == 0 { "well".to_owned() } else { format!("{wrong} wrong") };
     lines.push(format!("plugins: {judgement}, {} in {}", status.plugins.len(), status.directory.display()));
     lines.extend(status.alarm.iter().map(|alarm| format!("  {alarm}")));
+    if !status.directory.is_dir() && status.alarm.is_none() {
+        let directory = status.directory.display();
+        lines.push(format!(
+            "  there is no directory {directory} yet; create it: mkdir -p {directory}, or name another by --plugins"
+        ));
+    }
     for plugin in &status.plugins {
         let routes: Vec<String> = plugin
             .routes
@@ -136,7 +139,9 @@ fn plugin_lines(status: &Status, lines: &mut Vec<String>) {
         let (name, version, file) = (&plugin.name, &plugin.version, &plugin.file);
         lines.push(format!("  {file}: {name}@{version};sha256:{digest}, {}", routes.join("; ")));
     }
-    lines.extend(refusals(status).map(|refused| format!("  {}: refused: {}", refused.file, refused.reason)));
+    lines.extend(
+        refusals(status).map(|refused| format!("  {}: refused: {}", refused.file, one_line(&refused.reason))),
+    );
     let missing = |name: &String| {
         format!(
             "  {name}: missing, and plugins.required names it; put its file into {}",
@@ -144,6 +149,11 @@ fn plugin_lines(status: &Status, lines: &mut Vec<String>) {
         )
     };
     lines.extend(status.missing.iter().map(missing));
+}
+
+/// What a plugin prints when it crashes may have many lines.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ")
 }
 
 fn problem_as_json(problem: &config::Problem) -> Value {
@@ -200,6 +210,11 @@ mod tests {
 
     fn report(status: Status) -> Report {
         Report { config: Ok(()), notices: vec![], plugins: Some(Ok(status)) }
+    }
+
+    #[test]
+    fn what_a_plugin_prints_stays_on_its_line() {
+        assert_eq!(one_line("panicked at a.rs:\nno\n\n"), "panicked at a.rs: | no");
     }
 
     #[test]

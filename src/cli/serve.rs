@@ -26,7 +26,9 @@ pub(super) fn run(flags: Flags) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(format_args!("the threads of the gateway cannot be started ({error}); allow it more"));
+            complain(format_args!(
+                "the threads of the gateway cannot be started ({error}); raise the limit of processes (ulimit -u)"
+            ));
             return Exit::Unsound;
         }
     };
@@ -44,8 +46,15 @@ pub(super) fn run(flags: Flags) -> Exit {
 async fn serve(config: Config) -> Result<u64, StartError> {
     let signals = Signals::listen().map_err(StartError::Signals)?;
     let app = App::start(config).await?;
+    let facts = app.banner_facts();
+    if facts.is_plugin_directory_missing {
+        tracing::warn!(
+            directory = %facts.plugins.directory.display(),
+            "the plugin directory is missing, and nothing is served before it is there"
+        );
+    }
     // Whoever started it may not want to read what it says.
-    let _ = print(Banner(&app.banner_facts()));
+    let _ = print(Banner(&facts));
     Ok(app.run(signals).await)
 }
 
@@ -54,7 +63,7 @@ struct Banner<'a>(&'a BannerFacts);
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BannerFacts { data, admin, plugins, records } = self.0;
+        let BannerFacts { data, admin, plugins, records, .. } = self.0;
         let routes = plugins.plugins.iter().flat_map(|plugin| &plugin.routes);
         let routes: Vec<String> = routes.map(|route| format!("http://{data}{}", route.path)).collect();
         let topics = plugins.plugins.iter().flat_map(|plugin| &plugin.routes).flat_map(|route| &route.topics);
@@ -64,22 +73,28 @@ impl fmt::Display for Banner<'_> {
             routes => writeln!(f, "post     {}", routes.join("  "))?,
         }
         writeln!(f, "look     http://{admin}/plugins  http://{admin}/metrics  http://{admin}/readyz")?;
-        writeln!(f, "plugins  {}", Loaded(plugins))?;
+        writeln!(f, "plugins  {}", Loaded(self.0))?;
         writeln!(f, "records  {}  (sluicegate tail {topic})", records.display())?;
         write!(f, "stop     Ctrl-C or SIGTERM; what is in flight ends first")
     }
 }
 
-struct Loaded<'a>(&'a Status);
+struct Loaded<'a>(&'a BannerFacts);
 
 impl fmt::Display for Loaded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { directory, alarm, plugins, refused, .. } = self.0;
+        let BannerFacts { plugins: status, is_plugin_directory_missing, .. } = self.0;
+        let Status { directory, alarm, plugins, refused, .. } = status;
         let one = |PluginStatus { name, version, digest, .. }: &PluginStatus| {
             format!("{name}@{version};sha256:{}", digest.get(..16).unwrap_or(digest))
         };
         match (plugins.as_slice(), alarm) {
             ([], Some(alarm)) => write!(f, "none: {alarm}")?,
+            ([], None) if *is_plugin_directory_missing => write!(
+                f,
+                "none: there is no directory {0} yet; create it (mkdir -p {0}) and put a .wasm file into it",
+                directory.display()
+            )?,
             ([], None) => write!(
                 f,
                 "none: put a .wasm file into {}, it is served within a second",
@@ -105,6 +120,7 @@ mod tests {
             data: ([127, 0, 0, 1], 8080).into(),
             admin: ([127, 0, 0, 1], 8081).into(),
             plugins: Status { directory: "./plugins".into(), plugins, refused, ..Status::default() },
+            is_plugin_directory_missing: false,
             records: "./data/log".into(),
         }
     }
@@ -141,6 +157,19 @@ mod tests {
              plugins  insurance-claim@1.2.3;sha256:0123456789abcdef\n\
              records  ./data/log  (sluicegate tail raw_insurance_claims)\n\
              stop     Ctrl-C or SIGTERM; what is in flight ends first"
+        );
+    }
+
+    #[test]
+    fn a_missing_plugin_directory_is_one_of_the_five_lines() {
+        let facts = BannerFacts { is_plugin_directory_missing: true, ..facts(vec![], vec![]) };
+        let text = Banner(&facts).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 5);
+        assert_eq!(
+            lines[2],
+            "plugins  none: there is no directory ./plugins yet; create it (mkdir -p ./plugins) and put a .wasm file \
+             into it"
         );
     }
 

@@ -5,12 +5,14 @@ mod client;
 mod tally;
 mod traffic;
 
+use super::number::{positive, share, whole};
 use super::{Exit, complain, print};
 use answer::{Judged, Said};
 use bytes::Bytes;
 use clap::Args;
 use client::{Client, ClientError};
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,51 +26,44 @@ pub(super) struct SimulateArguments {
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
     /// How many records to send.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10_000, value_parser = whole(1..=u64::MAX))]
     count: u64,
     /// Records a second; as fast as it goes if not given.
-    #[arg(long, value_name = "RECORDS", value_parser = positive)]
+    #[arg(long, value_name = "RECORDS", value_parser = positive, allow_negative_numbers = true)]
     rate: Option<f64>,
     /// The share of records that the rules must reject, from 0 to 1.
-    #[arg(long, default_value_t = 0.05, value_parser = share)]
+    #[arg(long, default_value_t = 0.05, value_parser = share, allow_negative_numbers = true)]
     invalid: f64,
-    /// Records a request: 1 posts JSON, more post NDJSON.
-    #[arg(long, default_value_t = 1, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    /// Records a request: 1 posts JSON, more post NDJSON. A gateway takes 50,000 and bodies of 16 MiB unless
+    /// http.records_max and http.body_bytes_max say otherwise.
+    #[arg(long, default_value_t = 1, value_name = "RECORDS", value_parser = whole(1..=100_000_u64))]
     batch: u64,
     /// Requests at a time, each on a connection of its own.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    #[arg(long, default_value_t = 16, value_parser = whole(1..=4_096_u16))]
     connections: u16,
     /// Makes the same records again, but for their times.
-    #[arg(long)]
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
     seed: Option<u64>,
     /// Print the outcome as one JSON object.
     #[arg(long)]
     json: bool,
 }
 
+/// Longer than a gateway takes to be restarted: who has heard nothing for so long is not waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// A producer that gets no answer does not try again at once.
+const SILENCE_PAUSE: Duration = Duration::from_millis(100);
+
 /// A month: a clock can add it to any time there is.
 const RUN_SECONDS_MAX: f64 = 30.0 * 24.0 * 3_600.0;
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("write a number from 0 to 1, e.g. 0.05".to_owned()),
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("write a number above 0, e.g. 500".to_owned()),
-    }
-}
 
 pub(super) fn run(arguments: SimulateArguments) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(format_args!(
-                "the threads of the simulation cannot be started ({error}); allow it more"
+                "the threads of the simulation cannot be started ({error}); raise the limit of processes (ulimit -u)"
             ));
             return Exit::Unsound;
         }
@@ -98,6 +93,8 @@ struct Run {
     next: AtomicU64,
     /// Set once: why the run has to end.
     hopeless: std::sync::OnceLock<String>,
+    /// When the first of the requests was sent that have had no answer since the last that had one.
+    silent_since: Mutex<Option<Instant>>,
     progress: ProgressBar,
 }
 
@@ -112,6 +109,7 @@ async fn simulate(arguments: &SimulateArguments) -> Result<Outcome, ClientError>
         started: Instant::now(),
         next: AtomicU64::new(0),
         hopeless: std::sync::OnceLock::new(),
+        silent_since: Mutex::new(None),
         progress: progress(arguments.count),
     });
     let senders: Vec<_> =
@@ -181,13 +179,28 @@ impl Run {
         let content_type = if batch { "application/x-ndjson" } else { "application/json" };
         let lines: Vec<&str> = samples.iter().map(|sample| sample.body.as_str()).collect();
         let body = Bytes::from(lines.join("\n"));
+        let sent_at = Instant::now();
         match self.client.post(record_type.route(), content_type, body).await {
-            Ok(answer) => answer.judge(record_type, samples, batch).map_err(|hopeless| hopeless.to_string()),
+            Ok(answer) => {
+                *self.silent_since.lock() = None;
+                answer.judge(record_type, samples, batch).map_err(|hopeless| hopeless.to_string())
+            }
+            Err(reason) if self.silence_since(sent_at) >= SILENCE_MAX => Err(format!(
+                "{} has given no answer for {} s ({reason}); look whether the gateway runs, and start it again",
+                self.arguments.url,
+                SILENCE_MAX.as_secs()
+            )),
             // As a producer would see it: it has to send again.
             Err(reason) => {
                 tracing::debug!(reason, "no answer");
+                tokio::time::sleep(SILENCE_PAUSE).await;
                 Ok(samples.iter().map(|_| Judged { said: Said::Failed, mistake: None }).collect())
             }
         }
+    }
+
+    /// How long no request has had an answer, this one, sent then, among them.
+    fn silence_since(&self, sent_at: Instant) -> Duration {
+        self.silent_since.lock().get_or_insert(sent_at).elapsed()
     }
 }

@@ -1,7 +1,8 @@
 //! `sluicegate tail`.
 
+use super::number::whole;
 use super::{Exit, clock, complain};
-use crate::record::RecordId;
+use crate::record::{RecordId, dead_letters_of};
 use crate::sink::log::{Cause, Entry, Read, Reader, log_path};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -34,7 +35,7 @@ pub(super) struct TailArguments {
     #[arg(long)]
     dead_letter: bool,
     /// Begin at this sequence.
-    #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     from: u64,
 }
 
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: TailArguments) -> Exit {
     let variable = || std::env::var_os("SLUICEGATE__DATA__DIRECTORY").map(PathBuf::from);
     let data = arguments.data.clone().or_else(variable).unwrap_or_else(|| "./data".into());
     let topic = match arguments.dead_letter {
-        true => format!("{}.dead-letter", arguments.topic),
+        true => dead_letters_of(&arguments.topic),
         false => arguments.topic.clone(),
     };
     let directory = match find(&data, &topic) {

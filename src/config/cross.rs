@@ -3,9 +3,11 @@
 use super::Config;
 use super::problem::{Origin, Problem};
 use crate::plugin::Limits;
+use crate::sink::log::ENTRY_BYTES_MAX;
 use std::net::SocketAddr;
 
-/// What a record has in the log beside its bytes: frame, id, key and headers.
+/// What a record has in the log beside what it brought and its plugin added: a segment's header, the frame, the
+/// gateway's own headers.
 const RECORD_OVERHEAD_BYTES: u64 = 64 << 10;
 
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -77,20 +79,6 @@ fn overlap(data: SocketAddr, admin: SocketAddr) -> bool {
 
 fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
     let log = &config.sink.log;
-    let record = config.http.records.record_bytes_max as u64 + RECORD_OVERHEAD_BYTES;
-    let largest = ("http.record_bytes_max + 64KiB", record);
-    at_most(
-        largest,
-        ("sink.segment_bytes", log.segment_bytes),
-        "so that the largest record would not fit into a file",
-        problems,
-    );
-    at_most(
-        ("http.decompressed_bytes_max", config.http.decompressed_bytes_max as u64),
-        ("sink.queue_bytes_max", log.queue_bytes_max),
-        "so that the records of the largest body could never be written",
-        problems,
-    );
     at_most(
         ("sink.commit_bytes_max + 64KiB", log.commit_bytes_max.saturating_add(64 << 10)),
         ("sink.segment_bytes", log.segment_bytes),
@@ -113,7 +101,38 @@ fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Whether the log takes all that a plugin may make of a record: the record as it was posted with a key and headers,
+/// or another value in its place.
+fn check_message(section: &str, limits: &Limits, config: &Config, problems: &mut Vec<Problem>) {
+    let (record, output) = (config.http.records.record_bytes_max as u64, limits.output_bytes_max as u64);
+    let value = record.saturating_add(output).saturating_add(RECORD_OVERHEAD_BYTES);
+    let key = format!("http.record_bytes_max + {section}.output_bytes_max + 64KiB");
+    let lower = format!("lower http.record_bytes_max or {section}.output_bytes_max");
+    let log = &config.sink.log;
+    for (name, bound, consequence) in [
+        ("sink.segment_bytes", log.segment_bytes, "fit into a file of the log"),
+        ("sink.queue_bytes_max", log.queue_bytes_max, "wait for the disk"),
+        ("the log's bound for one record", ENTRY_BYTES_MAX, "be framed"),
+    ] {
+        if value > bound {
+            problems.push(Problem {
+                origin: Origin::Default,
+                key: key.clone(),
+                value: value.to_string(),
+                fault: format!(
+                    "it is above {name} = {bound}, so that the largest record could not {consequence}"
+                ),
+                remedy: match name.starts_with("sink.") {
+                    true => format!("{lower}, or raise {name}"),
+                    false => lower.clone(),
+                },
+            });
+        }
+    }
+}
+
 fn check_limits(section: &str, limits: &Limits, config: &Config, problems: &mut Vec<Problem>) {
+    check_message(section, limits, config, problems);
     let key = |name: &str| format!("{section}.{name}");
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let (record, call) = (ms(limits.record_time), ms(limits.call_time));

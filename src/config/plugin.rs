@@ -5,7 +5,7 @@ use super::section::{Findings, Section, take_table};
 use super::source::{Node, Table, Value};
 use super::value::{bytes, count, milliseconds};
 use crate::plugin::{Limits, PluginConfig};
-use crate::sink::log::log_path;
+use crate::record::check_topic;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -223,12 +223,11 @@ fn secret(path: &Path) -> Result<String, (String, &'static str)> {
 }
 
 fn topic(value: &Value) -> Result<String, (String, &'static str)> {
-    let remedy = "write at most 249 letters, digits, '.', '_' and '-'";
     match value {
-        Value::Text(name) | Value::Word(name) => match log_path(Path::new(""), name) {
-            Ok(_) => Ok(name.clone()),
-            Err(_) => Err(("no topic can have this name".to_owned(), remedy)),
+        Value::Text(name) | Value::Word(name) => match check_topic(name) {
+            Ok(()) => Ok(name.clone()),
+            Err(why) => Err(("no topic can have this name".to_owned(), why.remedy())),
         },
-        _ => Err(("it is not the name of a topic".to_owned(), remedy)),
+        _ => Err(("it is not the name of a topic".to_owned(), "write its name as text")),
     }
 }

@@ -266,7 +266,7 @@ fn the_old_ingestors_variables_are_heeded_or_refused() {
         load_with("", &bad, Flags::default()).unwrap_err(),
         [
             "KAFKA_TOPIC_FINANCIAL=… (plugin.financial-transaction.topics.raw_financial_transactions): no topic can \
-          have this name; write at most 249 letters, digits, '.', '_' and '-'"
+          have this name; use letters, digits, '.', '_' and '-', at most 237, and neither '.' nor '..'"
         ]
     );
 }
@@ -305,8 +305,8 @@ other = 7
             r#"7: plugin.p.settings.when = 2026-01-01: it is not a setting; write text, a number, true, false, or { file = "path" }"#,
             r#"8: plugin.p.settings.secret = { file = "/nowhere/secret" }: its file cannot be read (No such file or directory (os error 2)); name a file of text that this user may read"#,
             r#"9: plugin.p.settings.odd = { file = "a" }: it is not a setting; write text, or { file = "path" } and nothing else"#,
-            r#"11: plugin.p.topics.raw = "a b": no topic can have this name; write at most 249 letters, digits, '.', '_' and '-'"#,
-            "12: plugin.p.topics.other = 7: it is not the name of a topic; write at most 249 letters, digits, '.', '_' and '-'",
+            r#"11: plugin.p.topics.raw = "a b": no topic can have this name; use letters, digits, '.', '_' and '-', at most 237, and neither '.' nor '..'"#,
+            "12: plugin.p.topics.other = 7: it is not the name of a topic; write its name as text",
         ],
     );
 }
@@ -329,17 +329,21 @@ retention_bytes = "2MiB"
 [plugins]
 memory_budget_bytes = "32MiB"
 [plugin.p]
+output_bytes_max = "176MiB"
 record_ms = 300
 "#,
         &[
             "http.decompressed_bytes_max = 314572800: it is above http.body_budget_bytes = 268435456, so that such a body could never be held; lower http.decompressed_bytes_max or raise http.body_budget_bytes",
             "admin.listen = 127.0.0.1:9000: http.listen = 0.0.0.0:9000 has this port already; give the admin port another port",
-            "http.record_bytes_max + 64KiB = 104923136: it is above sink.segment_bytes = 67108864, so that the largest record would not fit into a file; lower http.record_bytes_max + 64KiB or raise sink.segment_bytes",
-            "http.decompressed_bytes_max = 314572800: it is above sink.queue_bytes_max = 67108864, so that the records of the largest body could never be written; lower http.decompressed_bytes_max or raise sink.queue_bytes_max",
             "2 * sink.segment_bytes = 134217728: it is above sink.high_water_bytes = 68157440, so that the last file \
              alone would keep the log full; lower 2 * sink.segment_bytes or raise sink.high_water_bytes",
             "sink.retention_bytes + sink.segment_bytes = 69206016: it is above sink.high_water_bytes = 68157440, so that records would be refused before old ones are removed; lower sink.retention_bytes + sink.segment_bytes or raise sink.high_water_bytes",
+            "http.record_bytes_max + plugins.limits.output_bytes_max + 64KiB = 121700352: it is above sink.segment_bytes = 67108864, so that the largest record could not fit into a file of the log; lower http.record_bytes_max or plugins.limits.output_bytes_max, or raise sink.segment_bytes",
+            "http.record_bytes_max + plugins.limits.output_bytes_max + 64KiB = 121700352: it is above sink.queue_bytes_max = 67108864, so that the largest record could not wait for the disk; lower http.record_bytes_max or plugins.limits.output_bytes_max, or raise sink.queue_bytes_max",
             "plugins.limits.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugins.limits.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above sink.segment_bytes = 67108864, so that the largest record could not fit into a file of the log; lower http.record_bytes_max or plugin.p.output_bytes_max, or raise sink.segment_bytes",
+            "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above sink.queue_bytes_max = 67108864, so that the largest record could not wait for the disk; lower http.record_bytes_max or plugin.p.output_bytes_max, or raise sink.queue_bytes_max",
+            "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above the log's bound for one record = 268435456, so that the largest record could not be framed; lower http.record_bytes_max or plugin.p.output_bytes_max",
             "plugin.p.record_ms = 300: it is above plugin.p.call_ms = 250, which a call of one record may not exceed either; lower plugin.p.record_ms or raise plugin.p.call_ms",
             "plugin.p.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugin.p.memory_bytes_max or raise plugins.memory_budget_bytes",
         ],

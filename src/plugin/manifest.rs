@@ -6,6 +6,7 @@ mod setting;
 
 use super::draft::{Draft, Example, Setting};
 use super::{Manifest, PluginConfig, Route, RouteExample};
+use crate::record::{check_topic, dead_letters_of};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -143,7 +144,7 @@ fn topic_mapping(draft: &Draft, operator: &PluginConfig, problems: &mut Problems
                 have.join(", ")
             ));
         }
-        if let Err(why) = route::check_topic(to) {
+        if let Err(why) = check_topic(to) {
             problems.note(format!("[plugin.{}.topics] maps '{from}' to {to:?}: {why}", draft.name));
         }
     }
@@ -160,11 +161,7 @@ fn serve(draft: Draft, operator: &PluginConfig, settings: BTreeMap<String, Strin
             input: route.input,
             title: route.title,
             id_field: Some(route.id_field).filter(|field| !field.is_empty()),
-            dead_letters: topics
-                .first()
-                .map(|usual| format!("{usual}.dead-letter"))
-                .unwrap_or_default()
-                .into(),
+            dead_letters: topics.first().map(|usual| dead_letters_of(usual)).unwrap_or_default().into(),
             topics,
             summary: route.summary,
             schema: route.schema,

@@ -7,6 +7,7 @@ mod config;
 mod drain;
 mod flight;
 mod lane;
+mod lot;
 mod producer;
 mod report;
 mod watch;
@@ -96,7 +97,7 @@ impl Kafka {
         let producer = Producer::start(&properties, Arc::new(Ear(Arc::downgrade(&shared))))
             .map_err(|error| ConfigError::of(&error))?;
         *shared.producer.write() = Some(producer);
-        for topic in shared.local.spooled_topics() {
+        for topic in shared.local.spooled_topics()? {
             shared.open_lane(&topic.into())?;
         }
         tokio::spawn(watch::run(Arc::downgrade(&shared)));
@@ -108,7 +109,7 @@ impl Kafka {
         let Shipment { headers, messages, may_spool } = shipment;
         let count = messages.len();
         let mut pending = Vec::with_capacity(1);
-        for (lot, indices) in super::shipment::lots(messages, may_spool) {
+        for (lot, indices) in lot::lots(messages, may_spool) {
             let begun = match self.shared.lane(&lot.topic).await {
                 Ok(lane) => lane.begin(&headers, lot).await,
                 Err(failure) => lane::Pending::Failed { failure, count: indices.len() },

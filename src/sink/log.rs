@@ -148,6 +148,12 @@ impl Config {
     }
 }
 
+/// A log that has no room for this is full to everybody, and not only to a large append.
+const SMALL_APPEND_BYTES: u64 = 64 << 10;
+
+/// Bytes that one entry may have, framing apart.
+pub const ENTRY_BYTES_MAX: u64 = entry::BODY_BYTES_MAX as u64;
+
 /// Where an append lies in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
@@ -253,6 +259,18 @@ impl Log {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats { queued_bytes: self.writer.queued_bytes(), ..self.state.stats() }
+    }
+
+    /// Whether it takes appends. A log whose writer has died does not; opened anew, its directory gives another.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.writer.is_open()
+    }
+
+    /// Whether a small append finds room below the high-water mark.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.state.bytes().saturating_add(SMALL_APPEND_BYTES) <= self.state.config.high_water_bytes
     }
 
     /// A reader of what is durable, from a sequence on (0: from the oldest).

@@ -10,6 +10,7 @@ pub type Headers = Arc<[(&'static str, Bytes)]>;
 /// What is shipped together: the records of one request that go to the sink.
 #[derive(Debug, Default)]
 pub struct Shipment {
+    /// Headers that all of them carry.
     pub headers: Headers,
     pub messages: Vec<Message>,
     /// Whether an outage of the sink may be answered by keeping records here to be sent later.
@@ -59,39 +60,98 @@ pub enum Undelivered {
     Invalid,
 }
 
-/// Messages of one topic that are handed over together.
-pub(super) struct Lot {
-    pub topic: Arc<str>,
-    pub messages: Vec<Message>,
-    pub bytes: usize,
-    pub may_spool: bool,
+/// A shipment as frames, topic by topic.
+pub(super) struct Loaded {
+    pub lots: Vec<Lot>,
+    /// For each message of the shipment the lot that it is in, or why it is in none.
+    pub lot_of_message: Vec<Result<usize, Failure>>,
 }
 
-/// A lot that has grown to this takes no more: as many appends as it takes, so that a large request is no larger
-/// to the log than several small ones.
-const LOT_BYTES: usize = 1 << 20;
+pub(super) struct Lot {
+    pub topic: Arc<str>,
+    pub frames: Frames,
+}
 
-/// Messages topic by topic, each lot with the places that its messages had.
-pub(super) fn lots(messages: Vec<Message>, may_spool: bool) -> Vec<(Lot, Vec<usize>)> {
-    let mut lots: Vec<(Lot, Vec<usize>)> = Vec::with_capacity(1);
-    for (index, message) in messages.into_iter().enumerate() {
-        let bytes = message.bytes();
-        // Only the last lot of a topic may grow: its order is that of the messages.
-        let last = lots.iter().rposition(|(lot, _)| lot.topic == message.topic);
-        let at = match last.filter(|at| lots[*at].0.bytes + bytes <= LOT_BYTES) {
-            Some(at) => at,
-            None => {
-                let lot = Lot { topic: message.topic.clone(), messages: Vec::new(), bytes: 0, may_spool };
-                lots.push((lot, Vec::new()));
-                lots.len() - 1
-            }
-        };
-        let (lot, indices) = &mut lots[at];
-        lot.bytes += bytes;
-        lot.messages.push(message);
-        indices.push(index);
+/// A lot that would grow beyond this takes no more: as many appends as it takes, so that a large request is no
+/// larger to the log than several small ones. A larger message has a lot of its own.
+const LOT_BYTES: u64 = 1 << 20;
+
+impl Shipment {
+    /// Encodes the messages on the caller's thread, so that a log's writer has only to write. No lot has more than
+    /// `append_bytes_max`; a message that has more by itself is left out and told to the operator.
+    pub(super) fn load(&self, append_bytes_max: u64) -> Loaded {
+        let mut loading =
+            Loading { lots: Vec::with_capacity(1), last_of_topic: Vec::new(), append_bytes_max };
+        let mut lot_of_message = Vec::with_capacity(self.messages.len());
+        let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(self.headers.len() + 8);
+        for message in &self.messages {
+            headers.clear();
+            headers.extend(self.headers.iter().map(|(name, value)| (*name, &value[..])));
+            headers.extend(message.headers.iter().map(|(name, value)| (name.as_str(), &value[..])));
+            let lot = loading.put(message, &headers).map_err(|reason| {
+                let (topic, record_id) = (&*message.topic, message.id.to_string());
+                tracing::error!(
+                    topic,
+                    record_id,
+                    reason,
+                    "record cannot be kept, however often it is sent: its plugin made it too large"
+                );
+                Failure::TooLargeForSink
+            });
+            lot_of_message.push(lot);
+        }
+        Loaded { lots: loading.lots, lot_of_message }
     }
-    lots
+}
+
+struct Loading {
+    lots: Vec<Lot>,
+    /// Only the last lot of a topic takes more, so that a topic's messages keep their order.
+    last_of_topic: Vec<(Arc<str>, usize)>,
+    append_bytes_max: u64,
+}
+
+impl Loading {
+    /// The lot that the message went to, or the sentence that says why it fits into none.
+    fn put(&mut self, message: &Message, headers: &[(&str, &[u8])]) -> Result<usize, String> {
+        let entry = EntryRef {
+            time_ms: message.time_ms,
+            id: message.id.ulid,
+            part: message.id.part,
+            key: message.key.as_deref(),
+            headers,
+            value: message.value.as_deref(),
+        };
+        let bytes = entry.frame_bytes().map_err(|error| error.to_string())?;
+        if bytes > self.append_bytes_max {
+            let limit = self.append_bytes_max;
+            return Err(format!(
+                "it has {bytes} bytes and the log takes {limit}; raise sink.segment_bytes and sink.queue_bytes_max, or \
+                 lower output_bytes_max of its plugin"
+            ));
+        }
+        let lot = self.lot_with_room(&message.topic, bytes);
+        self.lots[lot].frames.push(&entry).map_err(|error| error.to_string())?;
+        Ok(lot)
+    }
+
+    fn lot_with_room(&mut self, topic: &Arc<str>, bytes: u64) -> usize {
+        let bytes_max = LOT_BYTES.min(self.append_bytes_max);
+        let known = self.last_of_topic.iter_mut().find(|(known, _)| known == topic);
+        let has_room = |lot: usize| self.lots[lot].frames.bytes() + bytes <= bytes_max;
+        if let Some((_, lot)) = &known
+            && has_room(*lot)
+        {
+            return *lot;
+        }
+        let lot = self.lots.len();
+        self.lots.push(Lot { topic: topic.clone(), frames: Frames::default() });
+        match known {
+            Some((_, last)) => *last = lot,
+            None => self.last_of_topic.push((topic.clone(), lot)),
+        }
+        lot
+    }
 }
 
 /// Encodes a message for a log, with what all of its shipment carry.
@@ -145,21 +205,6 @@ mod tests {
             headers: vec![],
             is_dead_letter,
         }
-    }
-
-    #[test]
-    fn a_lot_ends_before_it_is_too_large_and_no_later_message_joins_an_earlier_one() {
-        let large = LOT_BYTES / 2;
-        let messages = vec![
-            message("a", large, false),
-            message("b", 1, false),
-            message("a", large, false),
-            message("a", 1, false),
-            message("b", 2, false),
-        ];
-        let lots = lots(messages, true);
-        let places: Vec<(&str, &[usize])> = lots.iter().map(|(lot, at)| (&*lot.topic, &at[..])).collect();
-        assert_eq!(places, [("a", &[0][..]), ("b", &[1, 4]), ("a", &[2, 3])]);
     }
 
     #[test]

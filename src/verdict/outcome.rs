@@ -82,12 +82,14 @@ pub enum Failure {
     SinkUnavailable,
     #[error("kafka has no such topic or does not let the gateway write to it; its operator has to mend that")]
     SinkMisconfigured,
+    #[error("what the plugin made of the record is larger than the sink takes")]
+    TooLargeForSink,
     #[error("the gateway is shutting down")]
     Draining,
 }
 
 impl Failure {
-    pub const ALL: [Failure; 9] = [
+    pub const ALL: [Failure; 10] = [
         Failure::FaultBudgetSpent,
         Failure::BreakerOpen,
         Failure::JudgesBusy,
@@ -96,6 +98,7 @@ impl Failure {
         Failure::SinkFull,
         Failure::SinkUnavailable,
         Failure::SinkMisconfigured,
+        Failure::TooLargeForSink,
         Failure::Draining,
     ];
 
@@ -110,6 +113,7 @@ impl Failure {
             Failure::SinkFull => "sink_full",
             Failure::SinkUnavailable => "sink_unavailable",
             Failure::SinkMisconfigured => "sink_misconfigured",
+            Failure::TooLargeForSink => "too_large_for_sink",
             Failure::Draining => "draining",
         }
     }

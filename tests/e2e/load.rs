@@ -14,7 +14,7 @@ pub const PATH: &str = "/ingest-financial-transaction/";
 pub const TOPIC: &str = "raw_financial_transactions";
 
 /// Small segments, so that many of the faults hit a roll; more lines of `[sink]` may follow.
-pub const SMALL: &str = "[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"64KiB\"\n[sink]\nsegment_bytes = \"1MiB\"\ncommit_bytes_max = \"512KiB\"\n";
+pub const SMALL: &str = "[http]\nbody_bytes_max = \"256KiB\"\ndecompressed_bytes_max = \"256KiB\"\nrecord_bytes_max = \"64KiB\"\n[plugins.limits]\noutput_bytes_max = \"256KiB\"\n[sink]\nsegment_bytes = \"1MiB\"\ncommit_bytes_max = \"512KiB\"\n";
 
 /// A client is a key; its records are numbered.
 pub type Id = (usize, usize);

@@ -19,6 +19,10 @@ pub(super) enum Said {
 pub(super) enum Hopeless {
     #[error("no plugin serves {0} there; put the sample plugins into the gateway's plugin directory")]
     NoRoute(&'static str),
+    #[error(
+        "a request of {records} records is more than the gateway takes ({detail}); lower --batch, or raise http.records_max or http.body_bytes_max of the gateway"
+    )]
+    TooLarge { records: usize, detail: String },
     #[error("the gateway does not take this request ({0}); is it of the same version as this command?")]
     Refused(String),
 }
@@ -49,6 +53,10 @@ impl Answer {
         match self.status {
             200 | 202 | 207 | 422 | 503 => {}
             404 => return Err(Hopeless::NoRoute(record_type.route())),
+            413 => {
+                let detail = self.body["detail"].as_str().unwrap_or("413").to_owned();
+                return Err(Hopeless::TooLarge { records: count, detail });
+            }
             500 | 408 | 429 => return Ok(vec![Said::Failed; count]),
             status => return Err(Hopeless::Refused(format!("{status}: {}", self.body))),
         }
@@ -170,6 +178,13 @@ mod tests {
             judge(404),
             "no plugin serves /ingest-financial-transaction/ there; put the sample plugins into the gateway's \
              plugin directory"
+        );
+        let large = json!({"detail": "a request may hold 50000 records"});
+        let error = Answer { status: 413, body: large }.judge(TYPE, &[bad()], true).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a request of 1 records is more than the gateway takes (a request may hold 50000 records); lower --batch, \
+             or raise http.records_max or http.body_bytes_max of the gateway"
         );
         assert_eq!(
             judge(415),

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Longer than any answer of a gateway that is alive.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longer than it takes to reach any machine that is there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// An answer lists each record of a batch.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
@@ -44,6 +47,7 @@ impl Client {
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let inner = HyperClient::builder(TokioExecutor::new()).build(connector);
         let client = Client { inner, base };
         let request = Request::get(format!("{}/health", client.base)).body(Full::default());

@@ -1,6 +1,6 @@
 use super::Problems;
 use crate::plugin::draft::{Draft, DraftRoute, Example, ExampleBody, Expectation};
-use crate::record::Input;
+use crate::record::{Input, check_topic};
 use std::collections::BTreeSet;
 
 const ROUTES_MAX: usize = 64;
@@ -17,10 +17,6 @@ const SCHEMA_BYTES_MAX: usize = 256 << 10;
 const EXAMPLES_MAX: usize = 64;
 const EXAMPLE_NAME_BYTES_MAX: usize = 100;
 const EXAMPLE_BYTES_MAX: usize = 64 << 10;
-/// Kafka's own limit for the name of a topic.
-const TOPIC_BYTES_MAX: usize = 249;
-/// Leaves Kafka's limit room for this, which is the gateway's own.
-const DEAD_LETTER: &str = ".dead-letter";
 
 /// The gateway's own paths, on which no plugin may serve.
 const OWN_PATHS: [&str; 3] = ["/health", "/openapi.json", "/docs"];
@@ -125,19 +121,6 @@ fn check_topics(route: &DraftRoute, problems: &mut Problems) {
             problems.note(format!("topic {topic:?} of route {path:?}: {why}"));
         }
     }
-}
-
-/// Whether Kafka takes the name, and the gateway does not need it for itself.
-pub(super) fn check_topic(topic: &str) -> Result<(), String> {
-    let most = TOPIC_BYTES_MAX - DEAD_LETTER.len();
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if topic.is_empty() || topic == "." || topic == ".." || topic.len() > most || !topic.bytes().all(sound) {
-        return Err(format!("use letters, digits, '.', '_' and '-', at most {most}"));
-    }
-    if topic.ends_with(DEAD_LETTER) {
-        return Err(format!("names that end in '{DEAD_LETTER}' are the gateway's own; take another"));
-    }
-    Ok(())
 }
 
 fn check_input(route: &DraftRoute, problems: &mut Problems) {

@@ -5,9 +5,10 @@
 use super::Shared;
 use super::drain;
 use super::flight::{Copy, Flight};
+use super::lot::Lot;
 use super::report::Refusal;
 use crate::sink::log::{Acknowledgement, AppendError, Frames, Log};
-use crate::sink::shipment::{Delivered, Headers, Lot, Message, Undelivered, push};
+use crate::sink::shipment::{Delivered, Headers, Message, Undelivered, push};
 use crate::verdict::Failure;
 use parking_lot::Mutex;
 use std::collections::VecDeque;

@@ -10,6 +10,7 @@ use rustix::fs::FlockOperation;
 use super::disk::{Disk, RealDisk};
 use super::error::{AppendError, DiskFault, Full, OpenError};
 use super::{Config, Log};
+use crate::record::check_kept_topic;
 
 const LOCK_NAME: &str = "lock";
 const PROBE_NAME: &str = "probe";
@@ -18,14 +19,12 @@ const PROBE_BYTES: u64 = 64 << 10;
 const LOG_NAME: &str = "log";
 const SPOOL_NAME: &str = "spool";
 
-/// Kafka's limit, so that every topic of a log can become one of a broker.
-const TOPIC_BYTES_MAX: usize = 249;
-
 /// A data directory that this process alone writes to, for as long as this value or a log opened through it
 /// lives.
 #[derive(Debug, Clone)]
 pub struct Directory {
     path: PathBuf,
+    disk: Arc<dyn Disk>,
     lock: Arc<File>,
 }
 
@@ -35,8 +34,16 @@ impl Directory {
     /// # Errors
     /// `Locked` if another process has it, `Directory` if it cannot be made or written to.
     pub fn lock(path: &Path) -> Result<Self, OpenError> {
+        Self::lock_on(Arc::new(RealDisk), path)
+    }
+
+    /// As `lock`, and the logs in it are written through this disk. The lock itself is a file of the machine.
+    ///
+    /// # Errors
+    /// As `lock`.
+    pub fn lock_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, OpenError> {
         let unusable = |fault| OpenError::Directory { dir: path.to_owned(), fault };
-        RealDisk.create_dir(path).map_err(DiskFault::at("create", path)).map_err(unusable)?;
+        disk.create_dir(path).map_err(DiskFault::at("create", path)).map_err(unusable)?;
         let name = path.join(LOCK_NAME);
         let lock = OpenOptions::new()
             .read(true)
@@ -48,7 +55,7 @@ impl Directory {
             .map_err(DiskFault::at("open", &name))
             .map_err(unusable)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock: Arc::new(lock) }),
+            Ok(()) => Ok(Self { path: path.to_owned(), disk, lock: Arc::new(lock) }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { dir: path.to_owned() }),
             Err(error) => Err(unusable(DiskFault::new("lock", &name, &error.into()))),
         }
@@ -81,24 +88,24 @@ impl Directory {
     /// # Errors
     /// What an append would be answered.
     pub fn probe(&self, free_bytes_min: u64) -> Result<(), AppendError> {
-        let free = RealDisk.free_bytes(&self.path).map_err(DiskFault::at("measure", &self.path))?;
+        let free = self.disk.free_bytes(&self.path).map_err(DiskFault::at("measure", &self.path))?;
         if free <= free_bytes_min {
             return Err(Full::DiskFree { free, min: free_bytes_min }.into());
         }
         let path = self.path.join(PROBE_NAME);
         // One that a crash has left.
-        let _ = RealDisk.unlink(&path);
-        let file = RealDisk.create(&path).map_err(DiskFault::at("create", &path))?;
+        let _ = self.disk.unlink(&path);
+        let file = self.disk.create(&path).map_err(DiskFault::at("create", &path))?;
         let tried = file
             .allocate(PROBE_BYTES)
             .map_err(DiskFault::at("allocate", &path))
             .and_then(|()| file.sync().map_err(DiskFault::at("sync", &path)));
-        let _ = RealDisk.unlink(&path);
+        let _ = self.disk.unlink(&path);
         tried.map_err(AppendError::from)
     }
 
     fn open(&self, dir: &Path, config: Config) -> Result<Log, OpenError> {
-        Log::open_held(Arc::new(RealDisk), dir, config, Some(Arc::clone(&self.lock)))
+        Log::open_held(Arc::clone(&self.disk), dir, config, Some(Arc::clone(&self.lock)))
     }
 }
 
@@ -119,11 +126,6 @@ pub fn spool_path(data: &Path, topic: &str) -> Result<PathBuf, OpenError> {
 }
 
 fn topic_path(data: &Path, kind: &str, topic: &str) -> Result<PathBuf, OpenError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let named = !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && topic.bytes().all(allowed);
-    if named && topic != "." && topic != ".." {
-        Ok(data.join(kind).join(topic))
-    } else {
-        Err(OpenError::Topic { name: topic.to_owned() })
-    }
+    check_kept_topic(topic).map_err(|why| OpenError::Topic { name: topic.to_owned(), why })?;
+    Ok(data.join(kind).join(topic))
 }

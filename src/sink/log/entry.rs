@@ -7,6 +7,7 @@
 use bytes::{Buf, Bytes};
 
 use super::error::EntryTooLarge;
+use super::frame::HEAD_BYTES;
 
 /// Far above any record that is taken in; bounds what a reader allocates for one frame.
 pub(super) const BODY_BYTES_MAX: usize = 256 << 20;
@@ -61,6 +62,14 @@ impl EntryRef<'_> {
             + self.key.map_or(0, |key| 4 + key.len())
             + headers
             + self.value.map_or(0, <[u8]>::len)
+    }
+
+    /// Bytes that the entry takes in the log, its frame included.
+    ///
+    /// # Errors
+    /// If no frame can hold it.
+    pub fn frame_bytes(&self) -> Result<u64, EntryTooLarge> {
+        Ok((HEAD_BYTES + self.measure()?) as u64)
     }
 
     /// The body's length, if a frame can hold it.

@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::record::TopicError;
+
 /// An operation on the disk that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {operation} {}: {message}", path.display())]
@@ -24,7 +26,7 @@ impl DiskFault {
     }
 
     /// For `map_err`: names the operation and the path of a failure.
-    pub(super) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::sink) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(operation, path, &error)
     }
 
@@ -57,12 +59,12 @@ pub enum OpenError {
         fault: DiskFault,
     },
     /// The name cannot be a topic's.
-    #[error(
-        "`{name}` is not a topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither `.` nor `..`"
-    )]
+    #[error("'{name}' is not the name of a topic: {why}")]
     Topic {
         /// The name as given.
         name: String,
+        /// What a name may be.
+        why: TopicError,
     },
     /// A file was written by a newer release.
     #[error(

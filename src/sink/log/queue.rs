@@ -151,6 +151,11 @@ impl Writer {
         self.gate.queue.lock().bytes
     }
 
+    /// Whether appends are taken: not closed, and the thread lives.
+    pub(super) fn is_open(&self) -> bool {
+        !self.gate.queue.lock().closed
+    }
+
     pub(super) fn close(&mut self) {
         self.gate.queue.lock().closed = true;
         self.gate.arrived.notify_one();
@@ -177,6 +182,7 @@ impl Drop for CloseOnExit<'_> {
         queue.closed = true;
         queue.frames.clear();
         queue.replies.clear();
+        queue.bytes = 0;
     }
 }
 

@@ -1,7 +1,8 @@
 //! The seeded campaign: a log on a disk that fails, through many restarts, against the oracle.
 //!
 //! `SLUICEGATE_LOG_SEEDS=10000 cargo test --release the_log_survives` runs more seeds;
-//! `SLUICEGATE_LOG_SEED=42` runs only that one. A seed decides everything: the log is driven on this thread.
+//! `SLUICEGATE_LOG_SEED=42` runs only that one, and with both it is the first of so many. A seed
+//! decides everything: the log is driven on this thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -258,10 +259,10 @@ fn from_environment(name: &str) -> Option<u64> {
 
 #[test]
 fn the_log_survives_a_disk_that_fails() {
-    let seeds = match from_environment("SLUICEGATE_LOG_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..from_environment("SLUICEGATE_LOG_SEEDS").unwrap_or(SEEDS),
-    };
+    let first = from_environment("SLUICEGATE_LOG_SEED");
+    let count = from_environment("SLUICEGATE_LOG_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let first = first.unwrap_or(0);
+    let seeds = first..first + count;
     let is_whole = seeds.end - seeds.start > 1;
     let mut total = Counts::default();
     for seed in seeds {

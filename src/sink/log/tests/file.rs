@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::record::TopicError;
+
 use super::super::disk::RealDisk;
 use super::super::{
     Cause, Config, Directory, Entry, EntryRef, Frames, Log, OpenError, Read, ReadError, Reader, SyncMode,
@@ -176,12 +178,13 @@ fn only_names_of_topics_become_directories() {
     let data = Path::new("data");
     assert_eq!(log_path(data, "a.B_c-9").unwrap(), Path::new("data/log/a.B_c-9"));
     assert_eq!(spool_path(data, "...").unwrap(), Path::new("data/spool/..."));
-    assert!(log_path(data, &"x".repeat(249)).is_ok());
-    for name in ["", ".", "..", "a/b", "../a", "a\0", "ä", "a b", &"x".repeat(250)] {
+    assert!(log_path(data, &"x".repeat(237)).is_ok());
+    assert!(log_path(data, &format!("{}.dead-letter", "x".repeat(237))).is_ok());
+    for name in ["", ".", "..", "a/b", "../a", "a\0", "ä", "a b", &"x".repeat(238)] {
         let error = log_path(data, name).unwrap_err();
-        assert_eq!(error, OpenError::Topic { name: name.to_owned() });
+        assert_eq!(error, OpenError::Topic { name: name.to_owned(), why: TopicError::Spelling });
         let sentence = format!(
-            "`{name}` is not a topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither `.` nor `..`"
+            "'{name}' is not the name of a topic: use letters, digits, '.', '_' and '-', at most 237, and neither '.' nor '..'"
         );
         assert_eq!(error.to_string(), sentence);
     }
