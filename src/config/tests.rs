@@ -340,8 +340,42 @@ record_ms = 300
              alone would keep the log full; lower 2 * sink.segment_bytes or raise sink.high_water_bytes",
             "sink.retention_bytes + sink.segment_bytes = 69206016: it is above sink.high_water_bytes = 68157440, so that records would be refused before old ones are removed; lower sink.retention_bytes + sink.segment_bytes or raise sink.high_water_bytes",
             "plugins.limits.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugins.limits.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "http.record_bytes_max = 104857600: it is above plugins.limits.copied_bytes_max = 2097152, so that a producer's long text would become a fault of the plugin; lower http.record_bytes_max or raise plugins.limits.copied_bytes_max",
             "plugin.p.record_ms = 300: it is above plugin.p.call_ms = 250, which a call of one record may not exceed either; lower plugin.p.record_ms or raise plugin.p.call_ms",
             "plugin.p.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugin.p.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "http.record_bytes_max = 104857600: it is above plugin.p.copied_bytes_max = 2097152, so that a producer's long text would become a fault of the plugin; lower http.record_bytes_max or raise plugin.p.copied_bytes_max",
+        ],
+    );
+}
+
+#[test]
+fn what_plugins_may_return_fits_into_what_may_be_held_of_it() {
+    assert_problems(
+        r#"
+[plugins]
+output_budget_bytes = "48MiB"
+[plugin.p]
+output_bytes_max = "32MiB"
+request_output_bytes_max = "40MiB"
+call_records_max = 5000
+parts_max = 65537
+"#,
+        &[
+            "7: plugin.p.call_records_max = 5000: it is above 4096; write a whole number from 1 to 4096",
+            "8: plugin.p.parts_max = 65537: it is above 65536; write a whole number from 1 to 65536",
+        ],
+    );
+    assert_problems(
+        r#"
+[plugins]
+output_budget_bytes = "48MiB"
+[plugin.p]
+output_bytes_max = "32MiB"
+request_output_bytes_max = "40MiB"
+"#,
+        &[
+            "plugins.limits.request_output_bytes_max = 67108864: it is above plugins.output_budget_bytes = 50331648, so that one request could take more than all may; lower plugins.limits.request_output_bytes_max or raise plugins.output_budget_bytes",
+            "2 * plugin.p.output_bytes_max = 67108864: it is above plugin.p.request_output_bytes_max = 41943040, so that the answer to one record by itself might never be kept; lower 2 * plugin.p.output_bytes_max or raise plugin.p.request_output_bytes_max",
         ],
     );
 }

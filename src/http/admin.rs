@@ -151,7 +151,10 @@ impl Desk {
             "empty=accept" => EmptyDirectory::Accept,
             _ => return plain(Kind::QueryInvalid, RELOAD_QUERY, asked),
         };
-        plugins(&self.gateway.plugins.reload(empty).await)
+        match self.gateway.plugins.reload(empty).await {
+            Ok(status) => plugins(&status),
+            Err(error) => plain(Kind::Panicked, &error.to_string(), asked),
+        }
     }
 }
 
