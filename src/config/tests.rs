@@ -349,6 +349,25 @@ record_ms = 300
 }
 
 #[test]
+fn every_limit_may_be_set_for_one_plugin_and_is_inherited_else() {
+    let reference = print_reference();
+    let (_, limits) = reference.split_once("[plugins.limits]\n").unwrap();
+    let (limits, _) = limits.split_once("\n\n").unwrap();
+    let config = load(&format!("[plugin.p]\n{limits}\n")).unwrap();
+    assert_eq!(config.plugins.plugins["p"].limits, Limits::default());
+    let config = load(
+        "[plugins.limits]\nviolations_max = 5\nlog_line_bytes_max = 100\nstart_ms = 7\n\
+         [plugin.p]\nheaders_max = 1\nrequest_output_bytes_max = \"40MiB\"\n",
+    )
+    .unwrap();
+    let limits = &config.plugins.plugins["p"].limits;
+    assert_eq!((limits.answer.violations_max, limits.answer.headers_max), (5, 1));
+    assert_eq!((limits.log.line_bytes_max, limits.start_time), (100, Duration::from_millis(7)));
+    assert_eq!(limits.request_output_bytes_max, 40 << 20);
+    assert_eq!(config.plugins.limits.answer.headers_max, 32);
+}
+
+#[test]
 fn what_plugins_may_return_fits_into_what_may_be_held_of_it() {
     assert_problems(
         r#"

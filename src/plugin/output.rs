@@ -173,6 +173,12 @@ mod tests {
         }
     }
 
+    /// What the documentation of the default bound is reckoned with.
+    #[test]
+    fn a_finding_is_no_larger_than_is_thought() {
+        assert!(size_of::<Finding>() <= 192, "{}", size_of::<Finding>());
+    }
+
     #[test]
     fn an_answer_is_charged_as_it_lies_in_memory() {
         let answer = rejected(1_000);
