@@ -189,3 +189,10 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
         })
     );
 }
+
+#[test]
+fn a_reload_that_nobody_does_is_500_and_one_that_is_done_tells_what_is_live() {
+    let asked = Asked::of(&Request::post("/plugins/reload").body(()).unwrap());
+    assert_eq!(reloaded(Err(ReloadError), &asked).status, 500);
+    assert_eq!(reloaded(Ok(plugin::Status::default()), &asked).status, 200);
+}
