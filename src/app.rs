@@ -158,8 +158,12 @@ impl App {
         let _ = self.data.await;
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
-        let sink = self.sink;
-        off_the_runtime(move || sink.close()).await;
+        let (plugins, sink) = (self.plugins, self.sink);
+        off_the_runtime(move || {
+            plugins.stop();
+            sink.close();
+        })
+        .await;
         tracing::info!("stopped: everything acknowledged is on disk");
     }
 }

@@ -5,6 +5,7 @@
 //! `print_reference` prints is written down by the reader itself.
 
 mod cross;
+mod limit;
 mod plugin;
 mod problem;
 mod reference;
