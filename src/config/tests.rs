@@ -347,6 +347,7 @@ record_ms = 300
             "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above the log's bound for one record = 268435456, so that the largest record could not be framed; lower http.record_bytes_max or plugin.p.output_bytes_max",
             "plugin.p.record_ms = 300: it is above plugin.p.call_ms = 250, which a call of one record may not exceed either; lower plugin.p.record_ms or raise plugin.p.call_ms",
             "plugin.p.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugin.p.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "2 * plugin.p.output_bytes_max = 369098752: it is above plugin.p.request_output_bytes_max = 67108864, so that the answer to one record by itself might never be kept; lower 2 * plugin.p.output_bytes_max or raise plugin.p.request_output_bytes_max",
             "http.record_bytes_max = 104857600: it is above plugin.p.copied_bytes_max = 2097152, so that a producer's long text would become a fault of the plugin; lower http.record_bytes_max or raise plugin.p.copied_bytes_max",
         ],
     );
