@@ -160,9 +160,12 @@ impl App {
         let _ = self.data.await;
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
-        let sink = self.sink;
-        let timeout = self.timing.drain_timeout;
-        let left = off_the_runtime(move || sink.close(timeout)).await;
+        let (plugins, sink, timeout) = (self.plugins, self.sink, self.timing.drain_timeout);
+        let left = off_the_runtime(move || {
+            plugins.stop();
+            sink.close(timeout)
+        })
+        .await;
         if left > 0 {
             tracing::warn!(records = left, "stopped: records wait in the spool, the next start sends them");
         } else {

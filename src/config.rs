@@ -6,6 +6,7 @@
 
 mod cross;
 mod kafka;
+mod limit;
 mod plugin;
 mod problem;
 mod reference;

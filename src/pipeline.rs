@@ -3,7 +3,7 @@
 mod count;
 mod plan;
 
-use crate::plugin::{Facts, Generation};
+use crate::plugin::{Facts, Generation, Held};
 use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
 use crate::telemetry::Metrics;
@@ -36,6 +36,8 @@ pub struct Submission {
 pub struct Receipt {
     pub shape: Shape,
     pub records: Vec<(RecordId, Outcome)>,
+    /// The memory of what the plugin said of them.
+    pub held: Held,
 }
 
 impl Pipeline {
@@ -47,7 +49,7 @@ impl Pipeline {
             &mut submission.batch,
             Batch { shape: Shape::Batch, records: Vec::new() },
         ));
-        let judgement = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        let (judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
 
         let mut ledger = Ledger::open(batch.records.len());
         let plan = Plan::draw(&submission, &batch, judgement.findings, received_at_ms, &mut ledger);
@@ -60,6 +62,7 @@ impl Pipeline {
         Receipt {
             shape: batch.shape,
             records: batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
+            held,
         }
     }
 }

@@ -15,10 +15,13 @@ mod judge;
 mod judges;
 mod keeper;
 mod kept;
+mod limit;
 mod load;
 mod log;
 mod manifest;
 mod memory;
+mod notice;
+mod output;
 mod pool;
 mod registry;
 mod snapshot;
@@ -26,6 +29,8 @@ mod status;
 mod watch;
 
 pub use generation::Generation;
+pub use limit::{AnswerLimits, Limits, LogLimits};
+pub use output::Held;
 pub use snapshot::{Match, RouteError, Snapshot};
 
 use crate::record::Input;
@@ -41,6 +46,7 @@ use registry::Registry;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -57,6 +63,9 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// How long a file must be missing before its plugin is removed.
     pub removal_grace: Duration,
+    /// How long a file has to stay the same before it is read: a writer that takes longer breaks between two writes
+    /// is refused as truncated, and read again when it goes on.
+    pub settle_time: Duration,
     /// The longest time between two looks at the directory, whatever the watcher says.
     pub poll_interval: Duration,
     /// Plugins without which the gateway is not ready.
@@ -65,8 +74,12 @@ pub struct Config {
     pub judge_threads: usize,
     /// Calls waiting for such a thread, over all plugins; more and records fail.
     pub judge_queue_max: usize,
+    /// How long a call may wait for one; its records fail then.
+    pub judge_wait_max: Duration,
     /// Linear memory of all instances of all plugins together.
     pub memory_budget_bytes: u64,
+    /// What all requests hold together of what plugins returned.
+    pub output_budget_bytes: usize,
     /// A larger plugin file is refused.
     pub file_bytes_max: u64,
     /// What holds for plugins without a section of their own.
@@ -84,56 +97,6 @@ pub struct PluginConfig {
     pub topics: BTreeMap<String, String>,
 }
 
-/// What one plugin may use.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Limits {
-    /// CPU time for a record judged by itself.
-    pub record_time: Duration,
-    /// CPU time for a call, whatever it holds.
-    pub call_time: Duration,
-    /// CPU time of a call on an HTTP thread before it moves to a judge thread.
-    pub slice_time: Duration,
-    /// Records a call.
-    pub call_records_max: usize,
-    /// Linear memory of one instance.
-    pub memory_bytes_max: u64,
-    /// Instances alive at a time.
-    pub instances_max: usize,
-    /// What a call may return, as bytes that the gateway allocates for it.
-    pub output_bytes_max: usize,
-    /// CPU time that one request may spend on finding the records at fault.
-    pub fault_budget: Duration,
-    /// Faults over distinct records within `breaker_window` that stop the plugin from being called …
-    pub breaker_faults: u32,
-    /// … if they are at least this share of what it was shown, in per cent …
-    pub breaker_share_percent: u32,
-    pub breaker_window: Duration,
-    /// … for this long.
-    pub breaker_pause: Duration,
-    /// Log lines a second that it may write.
-    pub log_lines_per_second: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            record_time: Duration::from_millis(25),
-            call_time: Duration::from_millis(250),
-            slice_time: Duration::from_millis(2),
-            call_records_max: 256,
-            memory_bytes_max: 64 << 20,
-            instances_max: 64,
-            output_bytes_max: 16 << 20,
-            fault_budget: Duration::from_secs(2),
-            breaker_faults: 50,
-            breaker_share_percent: 10,
-            breaker_window: Duration::from_secs(10),
-            breaker_pause: Duration::from_secs(5),
-            log_lines_per_second: 20,
-        }
-    }
-}
-
 /// The plugins of a gateway: what is live, and what watches the directory.
 #[derive(Clone)]
 pub struct Plugins {
@@ -144,9 +107,14 @@ struct Inner {
     live: Arc<ArcSwap<Snapshot>>,
     registry: Arc<Mutex<Registry>>,
     commands: SyncSender<Command>,
-    keeper: Option<JoinHandle<()>>,
-    /// Last: what the keeper still judges, it may judge.
-    _judges: Judges,
+    stopping: Arc<AtomicBool>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What runs beside the requests.
+struct Threads {
+    keeper: JoinHandle<()>,
+    judges: Judges,
 }
 
 /// Hints are told once however often they come; a reload waits for its place.
@@ -161,15 +129,24 @@ pub enum StartError {
     Engine { reason: String },
 }
 
+/// Why a reload told nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the plugin directory was not looked at: what follows it has ended, and what was loaded keeps serving; restart the \
+     gateway to have it followed again"
+)]
+pub struct ReloadError;
+
 impl Plugins {
-    /// Loads what is in the directory, then watches it until dropped.
+    /// Loads what is in the directory, then watches it until `stop`.
     ///
-    /// A plugin that is refused does not stop the start: it is reported in `status`.
+    /// A plugin that is refused does not stop the start: it is reported in `status`. Blocks while plugins are loaded.
     pub fn start(config: Config, metrics: Metrics) -> Result<Plugins, StartError> {
         check_directory(&config)?;
-        let judges = Judges::start(config.judge_threads, config.judge_queue_max);
+        let judges = Judges::start(config.judge_threads, config.judge_queue_max, config.judge_wait_max);
         let host = Host::new(config, metrics, judges.queue.clone())
             .map_err(|error| StartError::Engine { reason: format!("{error:#}") })?;
+        let stopping = host.stopping.clone();
         let host = Arc::new(host);
         let live = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let registry = Arc::new(Mutex::new(Registry::new(host.clone(), live.clone())));
@@ -182,8 +159,10 @@ impl Plugins {
             .expect("the operating system gives a thread");
         // An error means that the keeper panicked: then there is nothing to wait for, and the log says why.
         let _ = start.recv();
-        let inner = Inner { live, registry, commands, keeper: Some(keeper), _judges: judges };
-        Ok(Plugins { inner: Arc::new(inner) })
+        let threads = Mutex::new(Some(Threads { keeper, judges }));
+        let plugins = Plugins { inner: Arc::new(Inner { live, registry, commands, stopping, threads }) };
+        notice::tell(&plugins.status());
+        Ok(plugins)
     }
 
     /// What is live now. A request is judged by one snapshot from start to end.
@@ -192,15 +171,32 @@ impl Plugins {
     }
 
     /// Looks at the directory now, and again at what was refused before.
-    pub async fn reload(&self, empty: EmptyDirectory) -> Status {
+    ///
+    /// # Errors
+    /// After `stop`, and if what follows the directory died of a mistake of the gateway's own.
+    pub async fn reload(&self, empty: EmptyDirectory) -> Result<Status, ReloadError> {
         let (done, reloaded) = oneshot::channel();
         let commands = self.inner.commands.clone();
         // The channel may be full of hints while the keeper loads a plugin: not a wait for this thread.
-        let sent = tokio::task::spawn_blocking(move || commands.send(Command::Reload { empty, done })).await;
+        // A command that is not taken has to go at once: it holds the other end of what is waited for.
+        let send = move || drop(commands.send(Command::Reload { empty, done }));
+        let sent = tokio::task::spawn_blocking(send).await;
         match (sent, reloaded.await) {
-            (Ok(Ok(())), Ok(status)) => status,
-            _ => self.status(),
+            (Ok(()), Ok(status)) => Ok(status),
+            _ => {
+                tracing::error!("plugin directory not looked at: what follows it has ended");
+                Err(ReloadError)
+            }
         }
+    }
+
+    /// Ends the watching of the directory and the threads that judge; what is live stays, and judges what it can
+    /// without them. Once is enough.
+    ///
+    /// Blocks until the call or the compilation that each thread is at has ended: never on a thread of the runtime.
+    /// So does dropping the last handle of plugins that were not stopped.
+    pub fn stop(&self) {
+        self.inner.stop();
     }
 
     pub fn status(&self) -> Status {
@@ -208,12 +204,21 @@ impl Plugins {
     }
 }
 
+impl Inner {
+    fn stop(&self) {
+        let Some(Threads { keeper, judges }) = self.threads.lock().take() else { return };
+        self.stopping.store(true, Ordering::Relaxed);
+        // Wakes it; a full channel does as well, and one that is closed has nobody to wake.
+        let _ = self.commands.try_send(Command::Stop);
+        let _ = keeper.join();
+        // Last: what the keeper still judged, it could judge.
+        drop(judges);
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        let _ = self.commands.send(Command::Stop);
-        if let Some(keeper) = self.keeper.take() {
-            let _ = keeper.join();
-        }
+        self.stop();
     }
 }
 
@@ -304,6 +309,8 @@ pub struct Status {
     pub refused: Vec<RefusedFile>,
     /// Of `required`, those that cannot serve.
     pub missing: Vec<String>,
+    /// Sentences about what is configured for plugins that are not there.
+    pub notices: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -320,6 +327,8 @@ pub struct PluginStatus {
     pub records_judged: u64,
     pub faults: u64,
     pub last_fault: Option<String>,
+    /// Measurements that pointed to nothing, had no number, or were too many.
+    pub measurements_dropped: u64,
     /// A newer file of this plugin that was refused, and why.
     pub refused: Option<RefusedFile>,
 }

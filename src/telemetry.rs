@@ -134,6 +134,13 @@ impl Metrics {
         }
     }
 
+    /// Measurements of a plugin, whose meters are alive, that were not taken.
+    pub fn plugin_measurements_dropped(&self, plugin: &str, count: u64) {
+        if let Some(about) = self.catalog.about(plugin) {
+            about.measurements_dropped(count);
+        }
+    }
+
     /// The generation that now serves of a plugin whose meters are alive.
     pub fn plugin_generation(&self, plugin: &str, generation: u64) {
         if let Some(about) = self.catalog.about(plugin) {

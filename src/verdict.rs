@@ -67,16 +67,24 @@ pub struct Violation {
     pub parameters: Vec<(String, String)>,
 }
 
+impl Violation {
+    /// The codes of the gateway's own violations.
+    pub const OWN_CODES: [&str; 2] = [RECORD_TOO_LARGE, JSON_INVALID];
+}
+
+const RECORD_TOO_LARGE: &str = "record_too_large";
+const JSON_INVALID: &str = "json_invalid";
+
 impl From<&Refusal> for Violation {
     fn from(refusal: &Refusal) -> Violation {
         let (code, message, parameters) = match refusal {
             Refusal::TooLarge { bytes, max } => (
-                "record_too_large",
+                RECORD_TOO_LARGE,
                 format!("The record has {bytes} bytes; at most {max} are taken."),
                 vec![("bytes".to_owned(), bytes.to_string()), ("max".to_owned(), max.to_string())],
             ),
             Refusal::NotUtf8 { offset } => (
-                "json_invalid",
+                JSON_INVALID,
                 format!("The record is not UTF-8: byte {offset} begins no character."),
                 vec![("offset".to_owned(), offset.to_string())],
             ),

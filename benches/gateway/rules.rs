@@ -43,7 +43,7 @@ pub fn compare(effort: Effort) {
     let texts = items(&(0..CALL).map(record).collect::<Vec<_>>());
     let as_plugin = |batch: &Arc<Batch>| {
         let judging = Generation::judge(&found.generation, found.route, Facts::default(), batch.clone());
-        let judgement = runtime.block_on(judging);
+        let (judgement, _held) = runtime.block_on(judging);
         assert!(matches!(judgement.findings[0], Finding::Verdict(Verdict::Accept(_))));
     };
     contest(

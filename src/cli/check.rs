@@ -71,6 +71,12 @@ impl Report {
         }
     }
 
+    /// What is set and has no effect, whether or not that takes a look at the plugins.
+    fn notices(&self) -> impl Iterator<Item = &String> {
+        let plugins = self.plugins.iter().flatten().flat_map(|status| &status.notices);
+        self.notices.iter().chain(plugins)
+    }
+
     fn as_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         match &self.config {
@@ -81,7 +87,7 @@ impl Report {
                 lines.push("plugins: not looked at before the configuration is right".to_owned());
             }
         }
-        lines.extend(self.notices.iter().map(|notice| format!("  {notice}")));
+        lines.extend(self.notices().map(|notice| format!("  {notice}")));
         match &self.plugins {
             None => {}
             Some(Err(error)) => lines.push(format!("plugins: {error}")),
@@ -103,7 +109,7 @@ impl Report {
         json!({
             "well": self.exit() == Exit::Well,
             "problems": problems,
-            "notices": self.notices,
+            "notices": self.notices().collect::<Vec<_>>(),
             "plugins": plugins,
         })
     }
@@ -246,6 +252,20 @@ mod tests {
         assert_eq!(json["well"], false);
         assert_eq!(json["plugins"]["refused"][0]["file"], "bad.wasm");
         assert_eq!(json["plugins"]["missing"][0], "claims");
+    }
+
+    #[test]
+    fn what_is_set_for_a_plugin_that_is_not_there_is_told_and_stops_nothing() {
+        let notice = "[plugin.sawp] has no effect: no plugin has this name; did you mean [plugin.swap]?";
+        let status =
+            Status { directory: "./plugins".into(), notices: vec![notice.to_owned()], ..Status::default() };
+        let report = Report { notices: vec!["first".into()], ..report(status) };
+        assert_eq!(report.exit(), Exit::Well);
+        assert_eq!(
+            report.as_lines(),
+            ["configuration: well", "  first", &format!("  {notice}"), "plugins: well, 0 in ./plugins"]
+        );
+        assert_eq!(report.as_json()["notices"], json!(["first", notice]));
     }
 
     #[test]

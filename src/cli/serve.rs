@@ -144,6 +144,7 @@ mod tests {
             records_judged: 0,
             faults: 0,
             last_fault: None,
+            measurements_dropped: 0,
             refused: None,
         }
     }

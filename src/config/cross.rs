@@ -154,4 +154,34 @@ fn check_limits(section: &str, limits: &Limits, config: &Config, problems: &mut 
         "so that one instance could take more than all may",
         problems,
     );
+    check_outputs(&key, limits, config, problems);
+}
+
+fn check_outputs(
+    key: &dyn Fn(&str) -> String,
+    limits: &Limits,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) {
+    let call = (limits.output_bytes_max as u64).saturating_mul(2);
+    let request = (key("request_output_bytes_max"), limits.request_output_bytes_max as u64);
+    // Small pieces take up to twice their bytes in memory.
+    at_most(
+        (&format!("2 * {}", key("output_bytes_max")), call),
+        (&request.0, request.1),
+        "so that the answer to one record by itself might never be kept",
+        problems,
+    );
+    at_most(
+        (&request.0, request.1),
+        ("plugins.output_budget_bytes", config.plugins.output_budget_bytes as u64),
+        "so that one request could take more than all may",
+        problems,
+    );
+    at_most(
+        ("http.record_bytes_max", config.http.records.record_bytes_max as u64),
+        (&key("copied_bytes_max"), limits.answer.copied_bytes_max as u64),
+        "so that a producer's long text would become a fault of the plugin",
+        problems,
+    );
 }

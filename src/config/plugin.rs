@@ -1,126 +1,16 @@
 //! `[plugin.<name>]`: what an operator says about one plugin.
 
+use super::limit;
 use super::problem::{Origin, Problem};
 use super::section::{Findings, Section, take_table};
 use super::source::{Node, Table, Value};
-use super::value::{bytes, count, milliseconds};
 use crate::plugin::{Limits, PluginConfig};
 use crate::record::check_topic;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A plugin that may think for longer than this about a record is not fit for a request's path.
-const CALL_MS_MAX: u64 = 600_000;
-const MINUTES_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
-
 /// A secret is a token or a key, not a file of data.
 const SETTING_BYTES_MAX: u64 = 64 << 10;
-
-/// Reads what a plugin may use. What the section does not say is as in `base`.
-pub(super) fn limits(s: &mut Section<'_>, base: Option<&Limits>) -> Limits {
-    let breaker = breaker(s, base);
-    Limits {
-        record_time: s.inherit(
-            "record_ms",
-            base.map(|base| base.record_time),
-            "25",
-            "Computing time for one record by itself.",
-            milliseconds(1..=CALL_MS_MAX),
-        ),
-        call_time: s.inherit(
-            "call_ms",
-            base.map(|base| base.call_time),
-            "250",
-            "Computing time for a call, whatever it holds.",
-            milliseconds(1..=CALL_MS_MAX),
-        ),
-        slice_time: s.inherit(
-            "slice_ms",
-            base.map(|base| base.slice_time),
-            "2",
-            "Computing time of a call before it moves from an HTTP thread to a judge thread.",
-            milliseconds(1..=1_000),
-        ),
-        call_records_max: s.inherit(
-            "call_records_max",
-            base.map(|base| base.call_records_max),
-            "256",
-            "Records a call.",
-            count(1..=100_000),
-        ),
-        memory_bytes_max: s.inherit(
-            "memory_bytes_max",
-            base.map(|base| base.memory_bytes_max),
-            r#""64MiB""#,
-            "Memory of one instance.",
-            bytes(65_536..=4 << 30),
-        ),
-        instances_max: s.inherit(
-            "instances_max",
-            base.map(|base| base.instances_max),
-            "64",
-            "Instances at a time.",
-            count(1..=10_000),
-        ),
-        output_bytes_max: s.inherit(
-            "output_bytes_max",
-            base.map(|base| base.output_bytes_max),
-            r#""16MiB""#,
-            "What a call may return.",
-            bytes(1_024..=1 << 30),
-        ),
-        fault_budget: s.inherit(
-            "fault_budget_ms",
-            base.map(|base| base.fault_budget),
-            "2_000",
-            "Computing time a request may spend on finding the records that the plugin faults on.",
-            milliseconds(1..=CALL_MS_MAX),
-        ),
-        log_lines_per_second: s.inherit(
-            "log_lines_per_second",
-            base.map(|base| base.log_lines_per_second),
-            "20",
-            "Lines it may write to the gateway's log.",
-            count(0..=100_000),
-        ),
-        ..breaker
-    }
-}
-
-/// The limits that stop a plugin from being called.
-fn breaker(s: &mut Section<'_>, base: Option<&Limits>) -> Limits {
-    Limits {
-        breaker_faults: s.inherit(
-            "breaker_faults",
-            base.map(|base| base.breaker_faults),
-            "50",
-            "Different records it faults on within the window that stop it from being called …",
-            count(1..=u32::MAX),
-        ),
-        breaker_share_percent: s.inherit(
-            "breaker_share_percent",
-            base.map(|base| base.breaker_share_percent),
-            "10",
-            "… if they are at least this share of what it was shown …",
-            count(0..=100),
-        ),
-        breaker_window: s.inherit(
-            "breaker_window_ms",
-            base.map(|base| base.breaker_window),
-            "10_000",
-            "… in this time …",
-            milliseconds(1..=MINUTES_MS_MAX),
-        ),
-        breaker_pause: s.inherit(
-            "breaker_pause_ms",
-            base.map(|base| base.breaker_pause),
-            "5_000",
-            "… for this long.",
-            milliseconds(1..=MINUTES_MS_MAX),
-        ),
-        ..Limits::default()
-    }
-}
 
 /// Takes `[plugin]` out of the tree: a section for each plugin.
 pub(super) fn sections(
@@ -152,7 +42,7 @@ fn is_plugin_name(name: &str) -> bool {
 fn plugin(table: Table, path: String, base: &Limits, findings: &mut Findings) -> PluginConfig {
     let mut s = Section::within(table, path.clone(), findings);
     let (settings, topics) = (s.table("settings"), s.table("topics"));
-    let limits = limits(&mut s, Some(base));
+    let limits = limit::limits(&mut s, Some(base));
     drop(s);
     let settings = read_all(settings, &format!("{path}.settings"), findings, setting);
     let topics = read_all(topics, &format!("{path}.topics"), findings, topic);

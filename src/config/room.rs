@@ -8,6 +8,7 @@ use crate::{http, plugin, record, shutdown, sink, telemetry};
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A time that can be waited for: a day. More is a slip of the finger.
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -243,6 +244,7 @@ pub(super) fn plugins(tree: &mut Table, data: &Path, findings: &mut Findings) ->
         directory,
     );
     let limits = s.table("limits");
+    let (judge_threads, judge_queue_max, judge_wait_max) = judges(&mut s);
     let mut config = plugin::Config {
         directory_named: named.is_some(),
         directory: named.unwrap_or_else(|| "./plugins".into()),
@@ -254,37 +256,38 @@ pub(super) fn plugins(tree: &mut Table, data: &Path, findings: &mut Findings) ->
             "How long a file must be missing before its plugin is removed.",
             milliseconds(0..=DAY_MS),
         ),
+        settle_time: s.read(
+            "settle_ms",
+            "100",
+            "How long a file must stay the same before it is read: writers pause.",
+            milliseconds(1..=DAY_MS),
+        ),
         poll_interval: s.read(
             "poll_interval_ms",
             "5_000",
             "How often the directory is looked at although nothing was heard of a change.",
             milliseconds(10..=DAY_MS),
         ),
-        judge_threads: s
-            .optional(
-                "judge_threads",
-                "2",
-                "Threads for records that take long. Off: one a core.",
-                count(1..=1_024),
-            )
-            .unwrap_or_else(cores),
-        judge_queue_max: s.read(
-            "judge_queue_max",
-            "256",
-            "Calls that wait for such a thread; more are 503.",
-            count(1..=1_000_000),
+        file_bytes_max: s.read(
+            "file_bytes_max",
+            r#""64MiB""#,
+            "A larger plugin file is refused.",
+            bytes(1..=4 * GIB),
         ),
+        judge_threads,
+        judge_queue_max,
+        judge_wait_max,
         memory_budget_bytes: s.read(
             "memory_budget_bytes",
             r#""1GiB""#,
             "Memory of all instances of all plugins together.",
             bytes(65_536..=1024 * GIB),
         ),
-        file_bytes_max: s.read(
-            "file_bytes_max",
-            r#""64MiB""#,
-            "A larger plugin file is refused.",
-            bytes(1..=4 * GIB),
+        output_budget_bytes: s.read(
+            "output_budget_bytes",
+            r#""256MiB""#,
+            "What is held, over all requests, of what plugins returned; records beyond are 503.",
+            bytes(65_536..=1024 * 1024 * MIB),
         ),
         limits: plugin::Limits::default(),
         plugins: BTreeMap::new(),
@@ -294,10 +297,33 @@ pub(super) fn plugins(tree: &mut Table, data: &Path, findings: &mut Findings) ->
         .reference
         .section("plugins.limits", "What one plugin may use, unless [plugin.<name>] says otherwise.");
     let mut s = Section::within(limits, "plugins.limits".to_owned(), findings);
-    config.limits = super::plugin::limits(&mut s, None);
+    config.limits = super::limit::limits(&mut s, None);
     drop(s);
     config.plugins = super::plugin::sections(tree, &config.limits, findings);
     config
+}
+
+/// The threads that judge what takes long, the calls that may wait for them, and for how long.
+fn judges(s: &mut Section) -> (usize, usize, Duration) {
+    let threads = s.optional(
+        "judge_threads",
+        "2",
+        "Threads for records that take long. Off: one a core.",
+        count(1..=1_024),
+    );
+    let queue_max = s.read(
+        "judge_queue_max",
+        "256",
+        "Calls that wait for such a thread; more are 503.",
+        count(1..=1_000_000),
+    );
+    let wait_max = s.read(
+        "judge_wait_ms",
+        "5_000",
+        "How long a call waits for one; then its records are 503.",
+        milliseconds(1..=DAY_MS),
+    );
+    (threads.unwrap_or_else(cores), queue_max, wait_max)
 }
 
 fn cores() -> usize {

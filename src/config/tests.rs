@@ -341,11 +341,65 @@ record_ms = 300
             "http.record_bytes_max + plugins.limits.output_bytes_max + 64KiB = 121700352: it is above sink.segment_bytes = 67108864, so that the largest record could not fit into a file of the log; lower http.record_bytes_max or plugins.limits.output_bytes_max, or raise sink.segment_bytes",
             "http.record_bytes_max + plugins.limits.output_bytes_max + 64KiB = 121700352: it is above sink.queue_bytes_max = 67108864, so that the largest record could not wait for the disk; lower http.record_bytes_max or plugins.limits.output_bytes_max, or raise sink.queue_bytes_max",
             "plugins.limits.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugins.limits.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "http.record_bytes_max = 104857600: it is above plugins.limits.copied_bytes_max = 2097152, so that a producer's long text would become a fault of the plugin; lower http.record_bytes_max or raise plugins.limits.copied_bytes_max",
             "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above sink.segment_bytes = 67108864, so that the largest record could not fit into a file of the log; lower http.record_bytes_max or plugin.p.output_bytes_max, or raise sink.segment_bytes",
             "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above sink.queue_bytes_max = 67108864, so that the largest record could not wait for the disk; lower http.record_bytes_max or plugin.p.output_bytes_max, or raise sink.queue_bytes_max",
             "http.record_bytes_max + plugin.p.output_bytes_max + 64KiB = 289472512: it is above the log's bound for one record = 268435456, so that the largest record could not be framed; lower http.record_bytes_max or plugin.p.output_bytes_max",
             "plugin.p.record_ms = 300: it is above plugin.p.call_ms = 250, which a call of one record may not exceed either; lower plugin.p.record_ms or raise plugin.p.call_ms",
             "plugin.p.memory_bytes_max = 67108864: it is above plugins.memory_budget_bytes = 33554432, so that one instance could take more than all may; lower plugin.p.memory_bytes_max or raise plugins.memory_budget_bytes",
+            "2 * plugin.p.output_bytes_max = 369098752: it is above plugin.p.request_output_bytes_max = 67108864, so that the answer to one record by itself might never be kept; lower 2 * plugin.p.output_bytes_max or raise plugin.p.request_output_bytes_max",
+            "http.record_bytes_max = 104857600: it is above plugin.p.copied_bytes_max = 2097152, so that a producer's long text would become a fault of the plugin; lower http.record_bytes_max or raise plugin.p.copied_bytes_max",
+        ],
+    );
+}
+
+#[test]
+fn every_limit_may_be_set_for_one_plugin_and_is_inherited_else() {
+    let reference = print_reference();
+    let (_, limits) = reference.split_once("[plugins.limits]\n").unwrap();
+    let (limits, _) = limits.split_once("\n\n").unwrap();
+    let config = load(&format!("[plugin.p]\n{limits}\n")).unwrap();
+    assert_eq!(config.plugins.plugins["p"].limits, Limits::default());
+    let config = load(
+        "[plugins.limits]\nviolations_max = 5\nlog_line_bytes_max = 100\nstart_ms = 7\n\
+         [plugin.p]\nheaders_max = 1\nrequest_output_bytes_max = \"40MiB\"\n",
+    )
+    .unwrap();
+    let limits = &config.plugins.plugins["p"].limits;
+    assert_eq!((limits.answer.violations_max, limits.answer.headers_max), (5, 1));
+    assert_eq!((limits.log.line_bytes_max, limits.start_time), (100, Duration::from_millis(7)));
+    assert_eq!(limits.request_output_bytes_max, 40 << 20);
+    assert_eq!(config.plugins.limits.answer.headers_max, 32);
+}
+
+#[test]
+fn what_plugins_may_return_fits_into_what_may_be_held_of_it() {
+    assert_problems(
+        r#"
+[plugins]
+output_budget_bytes = "48MiB"
+[plugin.p]
+output_bytes_max = "32MiB"
+request_output_bytes_max = "40MiB"
+call_records_max = 5000
+parts_max = 65537
+"#,
+        &[
+            "7: plugin.p.call_records_max = 5000: it is above 4096; write a whole number from 1 to 4096",
+            "8: plugin.p.parts_max = 65537: it is above 65536; write a whole number from 1 to 65536",
+        ],
+    );
+    assert_problems(
+        r#"
+[plugins]
+output_budget_bytes = "48MiB"
+[plugin.p]
+output_bytes_max = "32MiB"
+request_output_bytes_max = "40MiB"
+"#,
+        &[
+            "plugins.limits.request_output_bytes_max = 67108864: it is above plugins.output_budget_bytes = 50331648, so that one request could take more than all may; lower plugins.limits.request_output_bytes_max or raise plugins.output_budget_bytes",
+            "2 * plugin.p.output_bytes_max = 67108864: it is above plugin.p.request_output_bytes_max = 41943040, so that the answer to one record by itself might never be kept; lower 2 * plugin.p.output_bytes_max or raise plugin.p.request_output_bytes_max",
         ],
     );
 }

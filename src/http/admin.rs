@@ -13,7 +13,7 @@ use super::connection::{Answered, Limits, Protocol};
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
 use super::{AdminConfig, readiness};
-use crate::plugin::{self, EmptyDirectory};
+use crate::plugin::{self, EmptyDirectory, ReloadError};
 use crate::shutdown::{Lifecycle, Phase};
 use guard::{Exposure, Guard};
 use hyper::body::Incoming;
@@ -151,7 +151,7 @@ impl Desk {
             "empty=accept" => EmptyDirectory::Accept,
             _ => return plain(Kind::QueryInvalid, RELOAD_QUERY, asked),
         };
-        plugins(&self.gateway.plugins.reload(empty).await)
+        reloaded(self.gateway.plugins.reload(empty).await, asked)
     }
 }
 
@@ -160,6 +160,13 @@ struct Readiness {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+}
+
+fn reloaded(reload: Result<plugin::Status, ReloadError>, asked: &Asked) -> Answer {
+    match reload {
+        Ok(status) => plugins(&status),
+        Err(error) => plain(Kind::Panicked, &error.to_string(), asked),
+    }
 }
 
 fn plugins(status: &plugin::Status) -> Answer {

@@ -96,7 +96,13 @@ impl Answer {
     }
 
     fn retry_later(self) -> Answer {
-        self.with(RETRY_AFTER, HeaderValue::from(retry_after_seconds()))
+        self.retry_after(0)
+    }
+
+    /// After so many seconds at the earliest, and one at least.
+    fn retry_after(self, pause_seconds: u64) -> Answer {
+        let spread = u64::from(retry_after_seconds());
+        self.with(RETRY_AFTER, HeaderValue::from(pause_seconds.saturating_sub(1).saturating_add(spread)))
     }
 
     pub fn into_response(mut self, asked: &Asked) -> Answered {

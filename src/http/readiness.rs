@@ -52,6 +52,7 @@ mod tests {
             records_judged: 0,
             faults: 0,
             last_fault: None,
+            measurements_dropped: 0,
             refused: None,
         };
         plugin::Status { directory: "plugins".into(), plugins: vec![plugin], ..plugin::Status::default() }

@@ -42,7 +42,7 @@ impl Plan {
         let route = &submission.generation.manifest.routes[submission.route];
         let mut draft = Draft {
             submission,
-            parts_room: SPLIT_BYTES_MAX,
+            parts_room: submission.generation.split_bytes_max(),
             route,
             received_at_ms,
             plan: Plan::empty(submission, batch),
@@ -79,13 +79,9 @@ impl Plan {
     }
 }
 
-/// What the parts of all split records of a request may have together, beside the bytes of what they repeat: each
-/// part is a copy in the log.
-const SPLIT_BYTES_MAX: usize = 32 << 20;
-
 struct Draft<'s> {
     submission: &'s Submission,
-    /// Left of `SPLIT_BYTES_MAX`.
+    /// What the parts of the split records to come may have: each is a copy in the log.
     parts_room: usize,
     route: &'s Route,
     received_at_ms: u64,
@@ -110,8 +106,10 @@ impl Draft<'_> {
         };
         let bytes: usize = parts.iter().map(value).sum();
         if bytes > self.parts_room {
+            let max = self.submission.generation.split_bytes_max();
             let detail = format!(
-                "split into {} parts of {bytes} bytes together; the parts of one request may have {SPLIT_BYTES_MAX}",
+                "split into {} parts of {bytes} bytes together; the parts of one request may have {max} \
+                 (split_bytes_max)",
                 parts.len()
             );
             return Err(Fault { kind: FaultKind::Output, detail });

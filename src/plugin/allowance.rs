@@ -5,8 +5,9 @@ use super::engine::TICK;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 
-/// A guest may take this many times its CPU time by the wall clock before it is ended anyway.
-const WALL_FACTOR: u32 = 10;
+/// CPU time is capped by the wall clock at so many times as much: a container that is throttled to a tenth of a
+/// core still gives a good plugin its due, and no request waits longer for a bad one.
+pub(super) const WALL_FACTOR: u32 = 10;
 
 /// The CPU time that the calling thread has used.
 pub(super) fn thread_cpu_time() -> Duration {

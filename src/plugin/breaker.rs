@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The window moves in so many steps.
+/// The window moves in so many steps: it is right to a tenth, and a step costs a lock.
 const STEPS: u32 = 10;
 
 /// Distinct faults remembered. A plugin that makes more in a window makes them so quickly that they cost little:
@@ -51,7 +51,10 @@ pub(super) enum Admission {
     Free,
     /// The one call that decides whether others may follow: `settle` is to be told how it went.
     Probe,
-    Refused,
+    /// It is not called for so long yet; zero while a probing call decides.
+    Refused {
+        pause: Duration,
+    },
 }
 
 impl Breaker {
@@ -86,7 +89,8 @@ impl Breaker {
                 state.phase = Phase::Probing { until: now + self.limits.breaker_pause };
                 Admission::Probe
             }
-            Phase::Open { .. } | Phase::Probing { .. } => return Admission::Refused,
+            Phase::Open { until } => return Admission::Refused { pause: until - now },
+            Phase::Probing { .. } => return Admission::Refused { pause: Duration::ZERO },
         };
         self.step(&mut state, now);
         self.shown.fetch_add(records as u64, Ordering::Relaxed);
@@ -129,9 +133,15 @@ impl Breaker {
         }
     }
 
-    /// Whether it keeps calls away now, a probing one too.
-    pub fn is_tripped(&self) -> bool {
-        self.look_at.load(Ordering::Relaxed) == 0 && matches!(self.state.lock().phase, Phase::Open { .. })
+    /// How long it keeps calls away from now on, a probing one too. None: it does not.
+    pub fn tripped(&self) -> Option<Duration> {
+        if self.look_at.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        match self.state.lock().phase {
+            Phase::Open { until } => Some(until.saturating_duration_since(Instant::now())),
+            Phase::Closed | Phase::Probing { .. } => None,
+        }
     }
 
     /// Whether it keeps calls away, or tries one.
@@ -213,7 +223,10 @@ mod tests {
             breaker.fault(record);
         }
         assert!(breaker.is_open());
-        assert_eq!(breaker.admit(1), Admission::Refused);
+        let paused = breaker.admit(1);
+        let tells = |pause: Duration| pause > Duration::from_secs(50) && pause <= Duration::from_secs(60);
+        assert!(matches!(paused, Admission::Refused { pause } if tells(pause)), "{paused:?}");
+        assert!(breaker.tripped().is_some_and(tells));
     }
 
     #[test]
@@ -234,7 +247,8 @@ mod tests {
             breaker.fault(record);
         }
         assert_eq!(after_pause(&breaker), Admission::Probe);
-        assert_eq!(breaker.admit(1), Admission::Refused, "a second probe beside the first");
+        let beside = Admission::Refused { pause: Duration::ZERO };
+        assert_eq!(breaker.admit(1), beside, "a second probe beside the first");
         breaker.settle(1, 1);
         assert!(breaker.is_open());
         assert_eq!(after_pause(&breaker), Admission::Probe);

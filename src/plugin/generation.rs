@@ -2,14 +2,15 @@
 
 use super::breaker::Breaker;
 use super::judges::Queue;
-use super::load::Loaded;
+use super::load::{Host, Loaded};
+use super::output::Outputs;
 use super::pool::Pool;
 use super::{Limits, Manifest};
 use crate::telemetry::{Metrics, PluginMeters};
 use parking_lot::Mutex;
 use std::hash::RandomState;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Instant, SystemTime};
 
 /// One loaded version of one plugin. Dropped when the last request that it judges ends.
@@ -28,6 +29,7 @@ pub struct Generation {
     pub(super) breaker: Breaker,
     pub(super) counts: Counts,
     pub(super) judges: Arc<Queue>,
+    pub(super) outputs: Arc<Outputs>,
     pub(super) metrics: Metrics,
     /// Its name, as the judges' threads share themselves out by it.
     pub(super) label: Arc<str>,
@@ -42,20 +44,14 @@ pub(super) struct Counts {
     pub judged: AtomicU64,
     pub faults: AtomicU64,
     pub last_fault: Mutex<Option<String>>,
-    /// Measurements that pointed to nothing, or had no number.
+    /// Measurements that pointed to nothing, had no number, or were too many.
     pub measurements_dropped: AtomicU64,
     /// In milliseconds since the generation was born; 0: it never was slow.
     pub slow_until_ms: AtomicU64,
 }
 
 impl Generation {
-    pub(super) fn new(
-        loaded: Loaded,
-        number: u64,
-        meters: PluginMeters,
-        metrics: Metrics,
-        judges: Arc<Queue>,
-    ) -> Generation {
+    pub(super) fn new(loaded: Loaded, number: u64, meters: PluginMeters, host: &Host) -> Generation {
         let Loaded { manifest, limits, digest, pool, start_time } = loaded;
         let stamp = format!("{}@{};sha256:{}", manifest.name, manifest.version, &digest[..16]);
         Generation {
@@ -68,8 +64,9 @@ impl Generation {
             loaded_at: SystemTime::now(),
             breaker: Breaker::new(&limits),
             counts: Counts::default(),
-            judges,
-            metrics,
+            judges: host.judges.clone(),
+            outputs: host.outputs.clone(),
+            metrics: host.metrics.clone(),
             starts_slowly: start_time > limits.slice_time,
             limits,
             pool,
@@ -78,8 +75,8 @@ impl Generation {
         }
     }
 
-    /// Measurements that pointed to nothing or had no number, since it was loaded.
-    pub fn measurements_dropped(&self) -> u64 {
-        self.counts.measurements_dropped.load(Ordering::Relaxed)
+    /// What the parts of all split records of one request may have together.
+    pub fn split_bytes_max(&self) -> usize {
+        self.limits.split_bytes_max
     }
 }

@@ -1,5 +1,6 @@
 //! One instance of a plugin: a store of its own, thrown away on any error.
 
+use super::LogLimits;
 use super::allowance::{Allowance, Overdue};
 use super::bindings::{Exports, Program};
 use super::draft::{Answer, Call, Draft};
@@ -12,10 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
-/// An instance is replaced after so many calls: what leaks in a guest is bounded by it.
-const CALLS_MAX: u32 = 100_000;
-
-/// A fault's detail goes into headers of dead letters and into logs.
+/// A fault's detail goes into headers of dead letters, which the log bounds, and into the gateway's own log.
 const DETAIL_BYTES_MAX: usize = 1 << 10;
 
 /// What the host keeps for one instance.
@@ -33,8 +31,11 @@ pub(super) struct Blueprint {
     pub program: Program,
     pub budget: Arc<Budget>,
     pub settings: Arc<BTreeMap<String, String>>,
+    pub start_time: Duration,
+    pub calls_max: u32,
     pub memory_bytes_max: u64,
     pub output_bytes_max: usize,
+    pub log: LogLimits,
     pub gate: Arc<Gate>,
 }
 
@@ -66,17 +67,18 @@ pub(super) struct Instance {
     engine: Arc<Engine>,
     gate: Arc<Gate>,
     calls: u32,
+    calls_max: u32,
     memory_at_start: u64,
 }
 
 impl Blueprint {
-    /// Makes an instance; what the guest runs at its start has this much CPU time.
-    pub fn instantiate(&self, cpu: Duration) -> Result<Instance, CallError> {
+    /// Makes an instance; what the guest runs at its start has `start_time` of CPU time.
+    pub fn instantiate(&self) -> Result<Instance, CallError> {
         let guest = Guest {
             settings: self.settings.clone(),
-            log: Stage::default(),
+            log: Stage::new(self.log),
             memory: Memory::new(self.budget.clone(), self.memory_bytes_max),
-            allowance: Allowance::start(cpu),
+            allowance: Allowance::start(self.start_time),
         };
         let mut store = Store::new(&self.engine.wasmtime, guest);
         store.limiter(|guest| &mut guest.memory);
@@ -99,6 +101,7 @@ impl Blueprint {
             engine: self.engine.clone(),
             gate: self.gate.clone(),
             calls: 0,
+            calls_max: self.calls_max,
             memory_at_start,
         })
     }
@@ -142,7 +145,7 @@ impl Instance {
     pub fn is_worn(&self) -> bool {
         let memory = &self.store.data().memory;
         let full = memory.used() > memory.max() / 4 * 3 && memory.used() > self.memory_at_start;
-        full || self.calls >= CALLS_MAX
+        full || self.calls >= self.calls_max
     }
 }
 

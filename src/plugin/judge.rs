@@ -8,6 +8,7 @@ use super::breaker::Admission;
 use super::draft::{Answer, Call};
 use super::guest::CallError;
 use super::judges::Turn;
+use super::output::{self, Held};
 use super::pool::Patience;
 use super::{Facts, Generation};
 use crate::record::{Batch, Body, Record};
@@ -15,6 +16,7 @@ use crate::verdict::{Failure, Fault, FaultKind, Finding, Judgement, MeasurementT
 use hearing::{First, Hearing};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is judged on the caller's thread: so many records of so many bytes take well-behaved plugins less than
 /// waking another thread does.
@@ -32,17 +34,21 @@ impl Generation {
     /// One finding for each record of the batch, in order.
     ///
     /// Never fails as a whole: a record that could not be judged is `Finding::Failed`, one that the plugin
-    /// faulted on is `Finding::Fault`, and one that was refused before is rejected without a call.
-    pub async fn judge(self: &Arc<Self>, route: usize, facts: Facts, batch: Arc<Batch>) -> Judgement {
+    /// faulted on is `Finding::Fault`, and one that was refused before is rejected without a call. What comes
+    /// with it stands for the memory of the findings: it is to be dropped with the last of them.
+    pub async fn judge(self: &Arc<Self>, route: usize, facts: Facts, batch: Arc<Batch>) -> (Judgement, Held) {
+        let mut held = Held::nothing(&self.outputs, self.limits.request_output_bytes_max);
         let first = match self.inline_range(&batch.records) {
-            Some(range) if range.is_empty() => return assemble(&batch.records, range, vec![], None),
-            Some(range) if !self.is_slow() => match self.judge_inline(route, &facts, &batch.records, range) {
-                Inline::Done(judgement) => return judgement,
-                Inline::Elsewhere(first) => first,
-            },
+            Some(range) if range.is_empty() => return (assemble(&batch.records, range, vec![], None), held),
+            Some(range) if !self.is_slow() => {
+                match self.judge_inline(route, &facts, &batch.records, range, &mut held) {
+                    Inline::Done(judgement) => return (judgement, held),
+                    Inline::Elsewhere(first) => first,
+                }
+            }
             _ => None,
         };
-        self.judge_elsewhere(route, facts, batch, first).await
+        self.judge_elsewhere(route, facts, batch, first, held).await
     }
 
     /// The records to judge on the caller's thread: all that are not refused, if they are few and stand together.
@@ -55,11 +61,18 @@ impl Generation {
         (bytes <= INLINE_BYTES_MAX && records[range.end..].iter().all(is_refused)).then_some(range)
     }
 
-    fn judge_inline(&self, route: usize, facts: &Facts, batch: &[Record], range: Range<usize>) -> Inline {
+    fn judge_inline(
+        &self,
+        route: usize,
+        facts: &Facts,
+        batch: &[Record],
+        range: Range<usize>,
+        held: &mut Held,
+    ) -> Inline {
         let records = &batch[range.clone()];
         let admission = self.breaker.admit(records.len());
-        if admission == Admission::Refused {
-            return Inline::Done(failed(batch, range, Failure::BreakerOpen));
+        if let Admission::Refused { pause } = admission {
+            return Inline::Done(failed(batch, range, breaker_open(pause)));
         }
         let mut first = First { probing: admission == Admission::Probe, faulted: None };
         let patience = if self.starts_slowly { Patience::IdleOnly } else { Patience::AtOnce };
@@ -69,7 +82,10 @@ impl Generation {
         match lease.and_then(|lease| self.call(lease, whole.min(slice), call)) {
             Ok(answer) => {
                 first.settle(self, records.len(), 0);
-                Inline::Done(assemble(batch, range, answer.findings, Some(answer.table)))
+                Inline::Done(match held.charge(output::answer_bytes(&answer)) {
+                    Ok(()) => assemble(batch, range, answer.findings, Some(answer.table)),
+                    Err(failure) => failed(batch, range, failure),
+                })
             }
             Err(CallError::Exhausted) => Inline::Done(failed(batch, range, Failure::InstancesExhausted)),
             Err(CallError::Fault(fault)) if fault.kind == FaultKind::Deadline && slice < whole => {
@@ -94,21 +110,22 @@ impl Generation {
         facts: Facts,
         batch: Arc<Batch>,
         first: Option<First>,
-    ) -> Judgement {
+        held: Held,
+    ) -> (Judgement, Held) {
         let (tell, told) = tokio::sync::oneshot::channel();
         let (generation, records) = (self.clone(), batch.clone());
         let work = Box::new(move |turn| {
-            let judgement = match turn {
-                Turn::InTime => Hearing::new(&generation, route, &facts, &records.records).hear(first),
-                Turn::TooLate => all_failed(&records.records, Failure::JudgesBusy),
+            let judged = match turn {
+                Turn::InTime => Hearing::new(&generation, route, &facts, &records.records, held).hear(first),
+                Turn::TooLate => (all_failed(&records.records, Failure::JudgesBusy), held),
             };
             // The request may be gone; its records are not accepted then.
-            let _ = tell.send(judgement);
+            let _ = tell.send(judged);
         });
         if let Err(failure) = self.judges.submit(&self.label, work) {
-            return all_failed(&batch.records, failure);
+            return (all_failed(&batch.records, failure), Held::default());
         }
-        told.await.unwrap_or_else(|_| all_failed(&batch.records, self.judges.failure()))
+        told.await.unwrap_or_else(|_| (all_failed(&batch.records, self.judges.failure()), Held::default()))
     }
 }
 
@@ -161,6 +178,10 @@ fn assemble(
 fn failed(records: &[Record], range: Range<usize>, failure: Failure) -> Judgement {
     let found = vec![Finding::Failed(failure); range.len()];
     assemble(records, range, found, None)
+}
+
+fn breaker_open(pause: Duration) -> Failure {
+    Failure::BreakerOpen { pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) }
 }
 
 fn all_failed(records: &[Record], failure: Failure) -> Judgement {

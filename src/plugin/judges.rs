@@ -9,9 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A request that waited so long is told to come again: its producer has most likely given up.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-
 /// Whether a job's turn came in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -28,6 +25,8 @@ pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     jobs_max: usize,
+    /// A job that waited longer is too late: its producer has most likely given up.
+    wait_max: Duration,
     /// Threads that one plugin may hold, so that one that loops leaves the others theirs.
     share: usize,
 }
@@ -52,7 +51,7 @@ pub(super) struct Judges {
 }
 
 impl Judges {
-    pub fn start(threads: usize, jobs_max: usize) -> Judges {
+    pub fn start(threads: usize, jobs_max: usize, wait_max: Duration) -> Judges {
         // With one, a plugin that loops would hold them all.
         let threads = threads.max(2);
         let queue = Arc::new(Queue {
@@ -60,6 +59,7 @@ impl Judges {
             closed: AtomicBool::new(false),
             changed: Condvar::new(),
             jobs_max,
+            wait_max,
             share: (threads / 2).max(1),
         });
         let threads = (0..threads)
@@ -116,12 +116,12 @@ impl Queue {
 
     /// Why a job that was dropped unrun, or that panicked, gave no answer.
     pub fn failure(&self) -> Failure {
-        if self.state.lock().closed { Failure::Draining } else { Failure::JudgesBusy }
+        if self.state.lock().closed { Failure::Draining } else { Failure::JudgingPanicked }
     }
 
     fn serve(&self) {
         while let Some(job) = self.next() {
-            let turn = if job.queued.elapsed() > WAIT_MAX { Turn::TooLate } else { Turn::InTime };
+            let turn = if job.queued.elapsed() > self.wait_max { Turn::TooLate } else { Turn::InTime };
             // A panic is a mistake of the gateway's own: it costs its request, not the thread.
             if catch_unwind(AssertUnwindSafe(|| (job.work)(turn))).is_err() {
                 tracing::error!(plugin = &*job.plugin, "judging panicked");
@@ -167,6 +167,8 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+    const WAIT_MAX: Duration = Duration::from_secs(60);
+
     /// A job that tells when it runs and then waits until it may end.
     fn held(queue: &Queue, plugin: &str) -> (Receiver<()>, SyncSender<()>) {
         let (began, begun) = sync_channel(1);
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_plugin_that_never_ends_leaves_half_of_the_threads_to_others() {
-        let judges = Judges::start(2, 10);
+        let judges = Judges::start(2, 10, WAIT_MAX);
         let (loops_once, end_once) = held(&judges.queue, "loops");
         let (loops_twice, end_twice) = held(&judges.queue, "loops");
         loops_once.recv().unwrap();
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_and_a_closed_one_says_that_it_drains() {
-        let judges = Judges::start(1, 1);
+        let judges = Judges::start(1, 1, WAIT_MAX);
         let (begun, end) = held(&judges.queue, "a");
         begun.recv().unwrap();
         let (waiting, end_waiting) = held(&judges.queue, "a");
@@ -209,10 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_its_own_job_only() {
-        let judges = Judges::start(1, 10);
+    fn a_panic_costs_its_own_job_only_and_is_told_apart_from_busy_judges() {
+        let judges = Judges::start(1, 10, WAIT_MAX);
         judges.queue.submit(&"a".into(), Box::new(|_| panic!("boom"))).unwrap();
-        let (begun, _end) = held(&judges.queue, "a");
+        let (begun, end) = held(&judges.queue, "a");
         begun.recv().unwrap();
+        assert_eq!(judges.queue.failure(), Failure::JudgingPanicked);
+        let queue = judges.queue.clone();
+        drop(end);
+        drop(judges);
+        assert_eq!(queue.failure(), Failure::Draining);
+    }
+
+    #[test]
+    fn a_job_that_waited_too_long_is_told_so() {
+        let judges = Judges::start(1, 10, Duration::ZERO);
+        let (tell, told) = sync_channel(1);
+        judges.queue.submit(&"a".into(), Box::new(move |turn| tell.send(turn).unwrap())).unwrap();
+        assert_eq!(told.recv(), Ok(Turn::TooLate));
     }
 }

@@ -7,7 +7,7 @@ mod file;
 
 use super::directory::{self, ReadError, Reading, Stamp};
 use super::kept::Kept;
-use super::load::Host;
+use super::load::{Host, LoadError};
 use super::registry::Registry;
 use super::watch::Watch;
 use super::{EmptyDirectory, Status};
@@ -21,14 +21,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// A file has to stay the same for so long before it is read: a writer that takes longer breaks between two writes
-/// is refused as truncated, and read again when it goes on.
-pub(super) const SETTLE: Duration = Duration::from_millis(100);
-
-/// The shortest time between two looks, however many hints come.
+/// The shortest time between two looks, however many hints come: a look costs a system call a file, and a writer of
+/// many small pieces hints at each.
 const PACE: Duration = Duration::from_millis(20);
 
-/// A reload waits so long for files that are being written.
+/// A reload waits so long for files that are being written: longer, and a person who asked believes it to hang. What
+/// comes later is found without being asked for.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) enum Command {
@@ -95,7 +93,7 @@ impl Keeper {
     pub fn run(mut self, started: SyncSender<()>) {
         self.look(Occasion::Start);
         let _ = started.send(());
-        loop {
+        while !self.host.is_stopping() {
             let wait = self.look_at.saturating_duration_since(Instant::now());
             match self.commands.recv_timeout(wait) {
                 Ok(Command::Look) => self.look_at = self.look_at.min(self.looked_at + PACE),
@@ -113,8 +111,9 @@ impl Keeper {
         let end = Instant::now() + RELOAD_PATIENCE;
         self.known.values_mut().for_each(Known::forget_refusal);
         self.look(Occasion::Reload(empty));
-        while self.known.values().any(Known::is_settling) && Instant::now() < end {
-            std::thread::park_timeout(SETTLE);
+        let unrest = |keeper: &Keeper| keeper.known.values().any(Known::is_settling);
+        while unrest(self) && Instant::now() < end && !self.host.is_stopping() {
+            std::thread::park_timeout(self.host.config.settle_time);
             self.look(Occasion::Reload(empty));
         }
     }
@@ -200,6 +199,9 @@ impl Keeper {
     /// Makes what is live equal to what is there.
     fn follow(&mut self, files: BTreeMap<String, Result<Stamp, ReadError>>, occasion: Occasion) {
         for (file, found) in &files {
+            if self.host.is_stopping() {
+                return;
+            }
             self.known.entry(file.clone()).or_default();
             self.mark_present(file);
             match found {

@@ -11,18 +11,17 @@ use super::judges::Queue;
 use super::log::Gate;
 use super::manifest::{self, Checked, Problems};
 use super::memory::Budget;
-use super::pool::{Pool, Pools, START_TIME};
+use super::output::Outputs;
+use super::pool::{Pool, Pools};
 use super::{Config, Limits, Manifest, PluginConfig};
 use crate::telemetry::Metrics;
 use example::Mismatches;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wasmtime::component::{Component, Linker};
-
-/// What `describe` may take. It runs once a load, and slow languages do their first work in it.
-const DESCRIBE_TIME: Duration = Duration::from_secs(2);
 
 /// What all plugins share.
 pub(super) struct Host {
@@ -30,6 +29,9 @@ pub(super) struct Host {
     pub metrics: Metrics,
     pub judges: Arc<Queue>,
     pub pools: Arc<Pools>,
+    pub outputs: Arc<Outputs>,
+    /// The gateway is going away: nothing more is loaded.
+    pub stopping: Arc<AtomicBool>,
     engine: Arc<Engine>,
     linker: Linker<super::guest::Guest>,
     budget: Arc<Budget>,
@@ -70,6 +72,8 @@ pub(super) enum LoadError {
     Examples(Mismatches),
     #[error("no instance of it can be made: {0}")]
     Instantiate(String),
+    #[error("the gateway is shutting down")]
+    Stopping,
     #[error("loading it broke a part of the gateway, which went on without it: {0}")]
     Panicked(String),
 }
@@ -79,7 +83,18 @@ impl Host {
         let engine = Arc::new(Engine::new()?);
         let linker = bindings::linker(&engine.wasmtime)?;
         let budget = Budget::new(config.memory_budget_bytes);
-        Ok(Host { config, metrics, judges, pools: Arc::default(), engine, linker, budget })
+        let outputs = Outputs::new(config.output_budget_bytes);
+        let (pools, stopping) = (Arc::default(), Arc::default());
+        Ok(Host { config, metrics, judges, pools, outputs, stopping, engine, linker, budget })
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// A step of loading may take seconds: none is begun while the gateway goes away.
+    fn go_on(&self) -> Result<(), LoadError> {
+        if self.is_stopping() { Err(LoadError::Stopping) } else { Ok(()) }
     }
 
     /// Compiles a file, asks what it is, checks that, and lets it prove itself by its examples.
@@ -91,19 +106,24 @@ impl Host {
     }
 
     fn try_load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
+        self.go_on()?;
         let component = component::of(bytes)?;
         let component = Component::new(&self.engine.wasmtime, &component)
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         let program =
             Program::link(&self.linker, &component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        self.go_on()?;
         let stem = file.strip_suffix(".wasm").unwrap_or(file);
         let draft = self.describe(&program, stem)?;
         let operator = self.operator(&draft.name);
         let checked = manifest::check(draft, &operator).map_err(LoadError::Manifest)?;
         let blueprint =
             self.blueprint(&program, &checked.manifest.name, &operator.limits, checked.settings.clone());
-        example::prove(&blueprint, &checked, &operator).map_err(LoadError::Examples)?;
-        let pool = Pool::new(blueprint, operator.limits.instances_max, &self.pools);
+        let mismatches = example::prove(&blueprint, &checked, &operator, || self.go_on())?;
+        if !mismatches.is_empty() {
+            return Err(LoadError::Examples(mismatches));
+        }
+        let pool = Pool::new(blueprint, &operator.limits, &self.pools);
         let start_time = pool.warm().map_err(|error| LoadError::Instantiate(error.into_detail()))?;
         let Checked { manifest, .. } = checked;
         Ok(Loaded { manifest, limits: operator.limits, digest: digest.to_owned(), pool, start_time })
@@ -140,11 +160,13 @@ impl Host {
         name: &str,
         settings: BTreeMap<String, String>,
     ) -> Result<Draft, LoadError> {
-        let blueprint = self.blueprint(program, name, &self.operator(name).limits, settings);
+        let limits = self.operator(name).limits;
+        let blueprint = self.blueprint(program, name, &limits, settings);
         let mut instance =
-            blueprint.instantiate(START_TIME).map_err(|error| LoadError::Instantiate(error.into_detail()))?;
-        let described =
-            instance.describe(DESCRIBE_TIME).map_err(|error| LoadError::Describe(error.into_detail()))?;
+            blueprint.instantiate().map_err(|error| LoadError::Instantiate(error.into_detail()))?;
+        let described = instance
+            .describe(limits.describe_time)
+            .map_err(|error| LoadError::Describe(error.into_detail()))?;
         described.map_err(|text| LoadError::Declined(super::guest::shortened(text)))
     }
 
@@ -165,9 +187,12 @@ impl Host {
             program: program.clone(),
             budget: self.budget.clone(),
             settings: Arc::new(settings),
+            start_time: limits.start_time,
+            calls_max: limits.instance_calls_max,
             memory_bytes_max: limits.memory_bytes_max,
             output_bytes_max: limits.output_bytes_max,
-            gate: Arc::new(Gate::new(name, limits.log_lines_per_second)),
+            log: limits.log,
+            gate: Arc::new(Gate::new(name, limits.log.lines_per_second)),
         }
     }
 }

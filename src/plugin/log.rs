@@ -1,19 +1,15 @@
 //! What plugins write to the gateway's log: staged while they run, rate-limited, a line each.
 
+use super::LogLimits;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Instant;
 pub(super) use tracing::Level;
 
-/// A longer line is cut: the log is for people, and other lines want their turn.
-const LINE_BYTES_MAX: usize = 4 << 10;
-
-/// Lines kept of one call; the rest is counted. The rate limit would drop them anyway.
-const LINES_PER_CALL_MAX: usize = 64;
-
 /// What was written during one call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stage {
+    limits: LogLimits,
     lines: Vec<(Level, String)>,
     dropped: u64,
     /// Printed by a guest that knows only files, and not ended by a newline yet.
@@ -31,12 +27,17 @@ pub(super) enum Stream {
 }
 
 impl Stage {
+    pub fn new(limits: LogLimits) -> Stage {
+        let (stdout, stderr) = (Vec::new(), Vec::new());
+        Stage { limits, lines: Vec::new(), dropped: 0, stdout, stderr, distress: None }
+    }
+
     pub fn write(&mut self, level: Level, message: &str) {
-        let message = cut(message);
+        let message = &message[..message.floor_char_boundary(self.limits.line_bytes_max)];
         if level == Level::ERROR {
             self.note_distress(message);
         }
-        if self.lines.len() < LINES_PER_CALL_MAX {
+        if self.lines.len() < self.limits.lines_per_call_max {
             self.lines.push((level, message.to_owned()));
         } else {
             self.dropped += 1;
@@ -68,8 +69,9 @@ impl Stage {
     }
 
     fn buffer(&mut self, stream: Stream, bytes: &[u8]) {
+        let max = self.limits.line_bytes_max;
         let partial = self.partial(stream);
-        let room = LINE_BYTES_MAX - partial.len().min(LINE_BYTES_MAX);
+        let room = max.saturating_sub(partial.len());
         partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
@@ -99,10 +101,6 @@ impl Stage {
 
 fn is_panic(line: &str) -> bool {
     line.starts_with("panic") || line.starts_with("fatal error")
-}
-
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LINE_BYTES_MAX)]
 }
 
 /// Lets so many lines a second of one plugin through.
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn printed_pieces_become_whole_lines() {
-        let mut stage = Stage::default();
+        let mut stage = Stage::new(LogLimits::default());
         stage.print(Stream::Stdout, b"one\ntw");
         stage.print(Stream::Stderr, b"bad\n");
         stage.print(Stream::Stdout, b"o\n\nthree");
@@ -192,18 +190,19 @@ mod tests {
 
     #[test]
     fn a_line_without_end_holds_no_more_than_a_line_may() {
-        let mut stage = Stage::default();
+        let mut stage = Stage::new(LogLimits::default());
         for _ in 0..100 {
             stage.print(Stream::Stdout, &[b'x'; 1000]);
         }
-        assert_eq!(stage.stdout.len(), LINE_BYTES_MAX);
-        stage.write(Level::INFO, &"ä".repeat(LINE_BYTES_MAX));
-        assert!(staged(&stage)[0].len() <= LINE_BYTES_MAX);
+        let line_bytes_max = LogLimits::default().line_bytes_max;
+        assert_eq!(stage.stdout.len(), line_bytes_max);
+        stage.write(Level::INFO, &"ä".repeat(line_bytes_max));
+        assert!(staged(&stage)[0].len() <= line_bytes_max);
     }
 
     #[test]
     fn the_panic_is_remembered_and_not_the_stack_after_it() {
-        let mut stage = Stage::default();
+        let mut stage = Stage::new(LogLimits::default());
         stage.write(Level::ERROR, "something odd");
         stage.print(Stream::Stderr, b"panic: boom\n\ngoroutine 1 [running]:\nmain.judge()");
         assert_eq!(stage.take_distress().as_deref(), Some("panic: boom"));
@@ -211,19 +210,19 @@ mod tests {
 
     #[test]
     fn the_last_words_survive_a_flood() {
-        let mut stage = Stage::default();
+        let mut stage = Stage::new(LogLimits::default());
         for _ in 0..1000 {
             stage.write(Level::INFO, "flood");
         }
         stage.write(Level::ERROR, "panicked at src/lib.rs:1: boom");
-        assert_eq!(stage.lines.len(), LINES_PER_CALL_MAX);
+        assert_eq!(stage.lines.len(), LogLimits::default().lines_per_call_max);
         assert_eq!(stage.take_distress().as_deref(), Some("panicked at src/lib.rs:1: boom"));
     }
 
     #[test]
     fn no_more_lines_pass_than_the_rate_allows() {
         let gate = Gate::new("p", 5);
-        let mut stage = Stage::default();
+        let mut stage = Stage::new(LogLimits::default());
         for number in 0..8 {
             stage.write(Level::INFO, &number.to_string());
         }

@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 /// A name is a label of every metric, a part of a header of every record, and a key in the configuration.
 const NAME_BYTES_MAX: usize = 64;
+/// As the name: it stands in a header of every record.
 const VERSION_BYTES_MAX: usize = 64;
 /// Markdown for the documentation page, which holds all plugins.
 const DESCRIPTION_BYTES_MAX: usize = 64 << 10;
+/// Each is looked up, and copied into the guest, for every request.
 const HEADERS_MAX: usize = 32;
 
 /// Credentials do not reach plugins.

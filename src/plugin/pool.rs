@@ -1,19 +1,10 @@
 //! The instances of one generation: the one used last is used next, because its memory is still warm.
 
+use super::Limits;
 use super::guest::{Blueprint, CallError, Instance};
 use parking_lot::{Condvar, Mutex};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-
-/// What the code that a guest runs at its start may take. Go needs 0.7 ms and Python 1 ms: one that needs a whole
-/// second could not be replaced after a fault.
-pub(super) const START_TIME: Duration = Duration::from_secs(1);
-
-/// Instances that are kept however long they idle, so that the first requests find them.
-const WARM: usize = 2;
-
-/// An idle instance beyond those is dropped after this.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// The pools of all generations.
 #[derive(Default)]
@@ -49,6 +40,8 @@ pub(super) struct Pool {
     siblings: Arc<Pools>,
     blueprint: Blueprint,
     instances_max: usize,
+    instances_warm: usize,
+    idle_max: Duration,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -75,12 +68,14 @@ pub(super) enum Patience {
 }
 
 impl Pool {
-    pub fn new(blueprint: Blueprint, instances_max: usize, siblings: &Arc<Pools>) -> Arc<Pool> {
+    pub fn new(blueprint: Blueprint, limits: &Limits, siblings: &Arc<Pools>) -> Arc<Pool> {
         let state = Mutex::new(State { idle: Vec::new(), alive: 0 });
         let pool = Arc::new(Pool {
             siblings: siblings.clone(),
             blueprint,
-            instances_max: instances_max.max(1),
+            instances_max: limits.instances_max,
+            instances_warm: limits.instances_warm.min(limits.instances_max),
+            idle_max: limits.instance_idle,
             state,
             freed: Condvar::new(),
         });
@@ -114,10 +109,10 @@ impl Pool {
     fn make(&self) -> Result<Lease<'_>, CallError> {
         // The lease is there first: it gives the place back if the instance does not come to be.
         let mut lease = Lease { pool: self, instance: None };
-        let made = self.blueprint.instantiate(START_TIME).or_else(|error| match error {
+        let made = self.blueprint.instantiate().or_else(|error| match error {
             CallError::Exhausted => {
                 self.siblings.clear();
-                self.blueprint.instantiate(START_TIME)
+                self.blueprint.instantiate()
             }
             fault => Err(fault),
         });
@@ -129,7 +124,8 @@ impl Pool {
     pub fn warm(&self) -> Result<Duration, CallError> {
         let mut leases = Vec::new();
         let mut slowest = Duration::ZERO;
-        while leases.len() < WARM.min(self.instances_max) {
+        // One at least: that it can be made is part of the proof.
+        while leases.len() < self.instances_warm.max(1) {
             let begin = Instant::now();
             let Some(lease) = self.take(Patience::AtOnce) else { break };
             leases.push(lease?);
@@ -142,11 +138,11 @@ impl Pool {
     fn trim(&self) {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let surplus = state.idle.len().saturating_sub(WARM);
+        let surplus = state.idle.len().saturating_sub(self.instances_warm);
         // The one used last is at the end, so the ones at the front have idled longest.
         let stale = state.idle[..surplus]
             .iter()
-            .take_while(|instance| now.duration_since(instance.called_at()) > IDLE_MAX)
+            .take_while(|instance| now.duration_since(instance.called_at()) > self.idle_max)
             .count();
         let dropped: Vec<Instance> = state.idle.drain(..stale).collect();
         state.alive -= dropped.len();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 /// One consistent set of live plugins.
 #[derive(Default)]
 pub struct Snapshot {
-    generations: Vec<Arc<Generation>>,
+    /// Every generation that is live.
+    pub(super) generations: Vec<Arc<Generation>>,
     routes: matchit::Router<Target>,
 }
 
@@ -77,11 +78,6 @@ impl Snapshot {
             }),
             Target::Unavailable { plugin } => Err(RouteError::Unavailable { plugin: plugin.to_string() }),
         }
-    }
-
-    /// Every generation that is live.
-    pub fn generations(&self) -> &[Arc<Generation>] {
-        &self.generations
     }
 }
 

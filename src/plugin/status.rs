@@ -1,6 +1,7 @@
 //! What the admin port tells about the plugins.
 
 use super::generation::Generation;
+use super::notice;
 use super::registry::Slot;
 use super::{Config, PluginState, PluginStatus, RefusedFile, RouteStatus, Status};
 use std::collections::BTreeMap;
@@ -16,7 +17,9 @@ pub(super) fn describe(config: &Config, slots: &BTreeMap<String, Slot>, alarm: O
         slots.iter().filter_map(|(file, slot)| Some(plugin(file, slot, slot.serving.as_ref()?))).collect();
     let refused = slots.values().filter(|slot| slot.serving.is_none());
     let missing = config.required.iter().filter(|name| plugins.iter().all(|plugin| plugin.name != **name));
+    let notices = notice::notices(config, slots);
     Status {
+        notices,
         directory: config.directory.clone(),
         alarm,
         refused: refused.filter_map(|slot| slot.refused.clone()).collect(),
@@ -45,6 +48,7 @@ fn plugin(file: &str, slot: &Slot, generation: &Generation) -> PluginStatus {
         records_judged: generation.counts.judged.load(Ordering::Relaxed),
         faults: generation.counts.faults.load(Ordering::Relaxed),
         last_fault: generation.counts.last_fault.lock().clone(),
+        measurements_dropped: generation.counts.measurements_dropped.load(Ordering::Relaxed),
         refused: slot.refused.clone(),
     }
 }

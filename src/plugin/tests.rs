@@ -1,10 +1,14 @@
 //! The room as a whole, over real files and real WebAssembly.
 
 mod adapter;
+mod ending;
+mod exchange;
 mod forge;
 mod judging;
 mod life;
 mod loading;
+mod notice;
+mod output;
 
 use super::*;
 use crate::record::{Batch, Body, Record, RecordIds, Shape};
@@ -44,11 +48,14 @@ impl Bench {
             directory_named: true,
             state_directory: root.path().join("state"),
             removal_grace: Duration::from_millis(200),
+            settle_time: Duration::from_millis(100),
             poll_interval: Duration::from_millis(200),
             required: vec![],
             judge_threads: 2,
             judge_queue_max: 64,
+            judge_wait_max: Duration::from_secs(5),
             memory_budget_bytes: 1 << 30,
+            output_budget_bytes: 256 << 20,
             file_bytes_max: 64 << 20,
             limits: Limits::default(),
             plugins: BTreeMap::new(),
@@ -102,6 +109,10 @@ impl Bench {
     }
 
     async fn judge(&self, path: &str, bodies: &[&str]) -> Judgement {
+        self.judge_held(path, bodies).await.0
+    }
+
+    async fn judge_held(&self, path: &str, bodies: &[&str]) -> (Judgement, Held) {
         let found = self.plugins().snapshot().route(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let facts =
             Facts { received_at_ms: 1_700_000_000_000, parameters: found.parameters, ..Facts::default() };

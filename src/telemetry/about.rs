@@ -12,12 +12,13 @@ const CALL_BOUNDARIES: [f64; 14] = [
 ];
 
 /// Name, unit and kind of each instrument, for the catalog of taken names.
-pub(super) fn instruments() -> [(&'static str, &'static str, InstrumentKind); 4] {
+pub(super) fn instruments() -> [(&'static str, &'static str, InstrumentKind); 5] {
     [
         ("gateway.plugin.call.duration", "s", InstrumentKind::Histogram(CALL_BOUNDARIES.to_vec())),
         ("gateway.plugin.faults", "{fault}", InstrumentKind::Counter),
         ("gateway.plugin.generation", "", InstrumentKind::Gauge),
         ("gateway.plugin.attribute.overflow", "{value}", InstrumentKind::Counter),
+        ("gateway.plugin.measurements.dropped", "{measurement}", InstrumentKind::Counter),
     ]
 }
 
@@ -28,12 +29,13 @@ pub(super) struct About {
     faults: [Bound; FaultKind::ALL.len()],
     generation: Series,
     overflow: Series,
+    dropped: Bound,
 }
 
 impl About {
     pub fn new(plugin: &str) -> About {
         let provider = Provider::new(None, SDK_SERIES_MAX);
-        let [calls, faults, generation, overflow] = instruments();
+        let [calls, faults, generation, overflow, dropped] = instruments();
         let build = |(name, unit, kind): (&str, &str, InstrumentKind), description: &str, keys: &[&str]| {
             Series::closed(provider.recorder(name, unit, description, &kind), keys, usize::MAX)
         };
@@ -42,6 +44,8 @@ impl About {
         let generation = build(generation, "Which load of a plugin serves, counted from 1.", &["plugin"]);
         let description = "Attribute values that became __other__ because the attribute has too many.";
         let overflow = build(overflow, description, &["plugin", "instrument", "attribute"]);
+        let description = "Measurements that pointed to nothing, had no number, or were too many.";
+        let dropped = build(dropped, description, &["plugin"]);
         About {
             plugin: plugin.to_owned(),
             calls: calls.resolve(&[plugin]),
@@ -49,6 +53,7 @@ impl About {
             faults: FaultKind::ALL.map(|kind| faults.resolve(&[plugin, kind.as_str()])),
             generation,
             overflow,
+            dropped: dropped.resolve(&[plugin]),
             provider,
         }
     }
@@ -62,6 +67,10 @@ impl About {
         if let Some(bound) = index.and_then(|index| self.faults.get(index)) {
             bound.take(1.0);
         }
+    }
+
+    pub fn measurements_dropped(&self, count: u64) {
+        self.dropped.take(count as f64);
     }
 
     pub fn generation(&self, generation: u64) {

@@ -3,7 +3,7 @@
 use super::provider::{Bound, Provider};
 use super::series::{SDK_SERIES_MAX, Series};
 use super::{Reload, RequestStatus, SinkGauge, name, process};
-use crate::verdict::InstrumentKind;
+use crate::verdict::{Failure, FaultKind, InstrumentKind, Violation};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry_sdk::Resource;
@@ -21,7 +21,16 @@ const REQUEST_BOUNDARIES: [f64; 18] = [
 /// Paths that are declared, by all plugins there ever were in this process.
 const ENDPOINTS_MAX: usize = 1_000;
 
+/// Which key of `gateway.records.settled` plugins have words for.
+const REASON: usize = 2;
+
 type Observe = Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>;
+
+/// What the gateway itself gives as a reason.
+fn own_reasons() -> Vec<&'static str> {
+    let failures = Failure::ALL.iter().map(|failure| failure.as_str());
+    failures.chain(FaultKind::ALL.iter().map(|kind| kind.as_str())).chain(Violation::OWN_CODES).collect()
+}
 
 pub(super) struct Own {
     provider: Provider,
@@ -52,9 +61,11 @@ impl Own {
             ("gateway.records.settled", "{record}", InstrumentKind::Counter),
             "What finally happened to records.",
             &["route", "outcome", "reason"],
-            // A reason may be a violation's code: a plugin's word.
-            values_max,
+            ENDPOINTS_MAX,
         );
+        // A reason may be a violation's code, a plugin's word: those are held to the budget of what plugins measure,
+        // and leave the gateway's own reasons their place.
+        let records = records.with_foreign_values(REASON, values_max, &own_reasons());
         let counter = |name, unit, description, keys: &[&str]| {
             builder.series((name, unit, InstrumentKind::Counter), description, keys, usize::MAX)
         };

@@ -52,9 +52,18 @@ pub(super) struct Series {
     recorder: Recorder,
     keys: Vec<Key>,
     values_max: usize,
+    foreign: Option<Foreign>,
     hasher: RandomState,
     known: RwLock<Known>,
     spill: Spill,
+}
+
+/// The one key of an instrument of ours that others have words for, beside ours.
+struct Foreign {
+    key: usize,
+    values_max: usize,
+    /// Our words for it, which take no place in their budget.
+    own: HashSet<&'static str>,
 }
 
 #[derive(Default)]
@@ -78,6 +87,7 @@ impl Series {
             recorder,
             keys: keys.iter().map(|key| Key::from((*key).to_owned())).collect(),
             values_max,
+            foreign: None,
             hasher: RandomState::default(),
             known: RwLock::new(known),
             spill,
@@ -87,6 +97,13 @@ impl Series {
     /// Of an instrument of ours, whose labels are words of ours or declared paths.
     pub fn closed(recorder: Recorder, keys: &[&str], values_max: usize) -> Series {
         Series::new(recorder, keys, values_max, Box::new(|_| {}))
+    }
+
+    /// Holds the values of one key to a budget of their own, save these: ours, which are always told. Label sets
+    /// with a value of others take half of the places at the most.
+    pub fn with_foreign_values(self, key: usize, values_max: usize, own: &[&'static str]) -> Series {
+        let own = own.iter().copied().collect();
+        Series { foreign: Some(Foreign { key, values_max, own }), ..self }
     }
 
     /// Gives one value to the series of these labels, in the order of the keys. Missing ones are absent.
@@ -132,7 +149,7 @@ impl Series {
         // What is over the budget comes again and again: it must not take the write lock each time.
         let known = self.known.read();
         let found = match self.within_budget(&known, values) {
-            set if known.find(self.hash(&set), &set).is_none() && known.sets_count >= SETS_MAX => {
+            set if known.find(self.hash(&set), &set).is_none() && known.sets_count >= self.sets_max(&set) => {
                 others(&set)
             }
             set => set,
@@ -146,7 +163,7 @@ impl Series {
         let mut known = self.known.write();
         // Another thread may have used up the budget meanwhile.
         let set = match self.within_budget(&known, values) {
-            set if known.sets_count >= SETS_MAX => others(&set),
+            set if known.sets_count >= self.sets_max(&set) => others(&set),
             set => set,
         };
         let bound = self.insert(&mut known, &set);
@@ -160,10 +177,26 @@ impl Series {
             let text = value.text()?;
             let seen = &known.values[index];
             let fits = text.len() <= VALUE_BYTES_MAX;
-            let admitted = seen.contains(&*text) || (fits && seen.len() < self.values_max);
+            let foreign = self.foreign.as_ref().filter(|foreign| foreign.key == index);
+            let own = foreign.is_some_and(|foreign| foreign.own.contains(&*text));
+            let most = foreign.map_or(self.values_max, |foreign| foreign.values_max);
+            let admitted = own || seen.contains(&*text) || (fits && seen.len() < most);
             Some(if admitted { text } else { Cow::Borrowed(OTHER) })
         };
         values.iter().enumerate().map(bounded).collect()
+    }
+
+    fn is_own(&self, index: usize, value: &str) -> bool {
+        self.foreign.as_ref().is_some_and(|foreign| foreign.key == index && foreign.own.contains(value))
+    }
+
+    /// How many sets there may be already where one like this is added.
+    fn sets_max(&self, set: &[Option<Cow<'_, str>>]) -> usize {
+        let foreign = self.foreign.as_ref().is_some_and(|foreign| {
+            let value = set.get(foreign.key).and_then(Option::as_deref);
+            value.is_some_and(|value| !foreign.own.contains(value))
+        });
+        if foreign { SETS_MAX / 2 } else { SETS_MAX }
     }
 
     fn insert(&self, known: &mut Known, set: &[Option<Cow<'_, str>>]) -> Bound {
@@ -171,8 +204,10 @@ impl Series {
         if let Some(bound) = known.find(hash, set) {
             return bound.clone();
         }
-        for (seen, value) in known.values.iter_mut().zip(set) {
-            if let Some(value) = value.as_deref().filter(|value| *value != OTHER) {
+        for (index, (seen, value)) in known.values.iter_mut().zip(set).enumerate() {
+            if let Some(value) =
+                value.as_deref().filter(|value| *value != OTHER && !self.is_own(index, value))
+            {
                 seen.insert(value.into());
             }
         }

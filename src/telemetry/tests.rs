@@ -251,6 +251,10 @@ fn instruments_leave_with_the_last_generation_and_stay_while_unchanged() {
     metrics.plugin_generation("payments", 2);
     metrics.plugin_fault("payments", FaultKind::Trap);
     metrics.plugin_call("payments", Duration::from_micros(20));
+    let dropped = "gateway_plugin_measurements_dropped_total{plugin=\"payments\"}";
+    assert_line(&metrics, &format!("{dropped} 0"));
+    metrics.plugin_measurements_dropped("payments", 3);
+    assert_line(&metrics, &format!("{dropped} 3"));
     assert_line(&metrics, r#"gateway_plugin_generation{plugin="payments"} 2"#);
     assert_line(&metrics, r#"gateway_plugin_faults_total{kind="trap",plugin="payments"} 1"#);
     assert_line(&metrics, r#"gateway_plugin_faults_total{kind="memory",plugin="payments"} 0"#);
@@ -357,6 +361,50 @@ fn the_gateways_own_counts_are_there() {
     assert!(value("process_unix_file_descriptor_count") > 2.0);
     assert!(value("process_uptime_seconds") >= 0.0);
     assert_eq!(value("gateway_build_info{version="), 1.0);
+}
+
+#[test]
+fn a_plugin_of_many_codes_leaves_the_gateways_own_reasons_and_the_routes_their_names() {
+    let metrics = metrics();
+    for route in 0..VALUES_MAX * 2 {
+        for code in 0..SETS_MAX {
+            metrics.records(&format!("/{route}"), "rejected", &format!("code_{code}"), 1);
+        }
+    }
+    let codes = lines_with(&metrics, r#"reason="code_"#);
+    assert_eq!(codes.len(), VALUES_MAX * 2 * VALUES_MAX, "{codes:#?}");
+    let last = VALUES_MAX * 2 - 1;
+    assert_line(
+        &metrics,
+        &format!(
+            r#"gateway_records_settled_total{{outcome="rejected",reason="__other__",route="/{last}"}} {}"#,
+            SETS_MAX - VALUES_MAX
+        ),
+    );
+    for failure in Failure::ALL {
+        metrics.records("/0", "failed", failure.as_str(), 1);
+        let (reason, end) = (failure.as_str(), r#"route="/0"} 1"#);
+        assert_line(
+            &metrics,
+            &format!(r#"gateway_records_settled_total{{outcome="failed",reason="{reason}",{end}"#),
+        );
+    }
+}
+
+#[test]
+fn label_sets_with_a_plugins_words_leave_half_of_the_places_to_the_gateways_own() {
+    let config =
+        Config { log_format: LogFormat::Auto, log_filter: "info".to_owned(), attribute_values_max: SETS_MAX };
+    let metrics = Metrics::new(&config);
+    for code in 0..SETS_MAX {
+        metrics.records("/a", "rejected", &format!("code_{code}"), 1);
+    }
+    assert_eq!(lines_with(&metrics, r#"reason="code_"#).len(), SETS_MAX / 2);
+    metrics.records("/a", "failed", Failure::SinkFull.as_str(), 1);
+    assert_line(
+        &metrics,
+        r#"gateway_records_settled_total{outcome="failed",reason="sink_full",route="/a"} 1"#,
+    );
 }
 
 #[test]

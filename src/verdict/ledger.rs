@@ -23,10 +23,6 @@ impl Ledger {
         *line = Some(if line.is_some() { Outcome::Failed(Failure::SinkUnavailable) } else { outcome });
     }
 
-    pub fn is_settled(&self, index: usize) -> bool {
-        self.lines[index].is_some()
-    }
-
     /// One outcome for each record, in order.
     pub fn close(self) -> Vec<Outcome> {
         debug_assert!(self.lines.iter().all(Option::is_some), "a record is left without an outcome");
@@ -42,7 +38,6 @@ mod tests {
     fn every_record_leaves_with_its_own_outcome() {
         let mut ledger = Ledger::open(2);
         ledger.settle(1, Outcome::Rejected(vec![]));
-        assert!(ledger.is_settled(1) && !ledger.is_settled(0));
         ledger.settle(0, Outcome::Discarded);
         assert_eq!(ledger.close(), [Outcome::Discarded, Outcome::Rejected(vec![])]);
     }

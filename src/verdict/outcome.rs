@@ -68,11 +68,27 @@ impl FaultKind {
 pub enum Failure {
     #[error("the plugin faulted on so many records of this request that the time for finding them was spent")]
     FaultBudgetSpent,
+    #[error(
+        "judged no further: the plugin returned more than {bytes_max} bytes for this request \
+         (request_output_bytes_max); send fewer records a request"
+    )]
+    OutputBudgetSpent { bytes_max: usize },
+    #[error(
+        "what plugins returned for all requests at work fills plugins.output_budget_bytes; send fewer requests at \
+         a time, or raise it"
+    )]
+    OutputsFull,
+    /// `pause_ms`: how long the plugin stays uncalled; 0 while one call tries whether it is well again.
     #[error("the plugin faulted on so many different records that it is not called for a while")]
-    BreakerOpen,
+    BreakerOpen { pause_ms: u64 },
     #[error("every thread that judges records is busy")]
     JudgesBusy,
-    #[error("no memory is left for another instance of the plugin")]
+    #[error("judging panicked, which is a mistake of the gateway's own; its log says where")]
+    JudgingPanicked,
+    #[error(
+        "no instance of the plugin was free: either its instances_max are all at work, or all plugins together \
+         use plugins.memory_budget_bytes; send fewer requests at a time, or raise what is reached"
+    )]
     InstancesExhausted,
     #[error("the sink takes records faster than it can write them down")]
     SinkOverloaded,
@@ -89,10 +105,14 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub const ALL: [Failure; 10] = [
+    /// One of each kind; what a kind carries is zero.
+    pub const ALL: [Failure; 13] = [
         Failure::FaultBudgetSpent,
-        Failure::BreakerOpen,
+        Failure::OutputBudgetSpent { bytes_max: 0 },
+        Failure::OutputsFull,
+        Failure::BreakerOpen { pause_ms: 0 },
         Failure::JudgesBusy,
+        Failure::JudgingPanicked,
         Failure::InstancesExhausted,
         Failure::SinkOverloaded,
         Failure::SinkFull,
@@ -106,8 +126,11 @@ impl Failure {
     pub fn as_str(self) -> &'static str {
         match self {
             Failure::FaultBudgetSpent => "fault_budget_spent",
-            Failure::BreakerOpen => "breaker_open",
+            Failure::OutputBudgetSpent { .. } => "output_budget_spent",
+            Failure::OutputsFull => "outputs_full",
+            Failure::BreakerOpen { .. } => "breaker_open",
             Failure::JudgesBusy => "judges_busy",
+            Failure::JudgingPanicked => "judging_panicked",
             Failure::InstancesExhausted => "instances_exhausted",
             Failure::SinkOverloaded => "sink_overloaded",
             Failure::SinkFull => "sink_full",

@@ -204,6 +204,7 @@ pub fn configuration(directory: &Path, lines: &str) -> Config {
         data: Some(directory.join("data")),
         listen: Some("127.0.0.1:0".into()),
         admin: Some("127.0.0.1:0".into()),
+        kafka: None,
     };
     Config::load(flags, std::iter::empty()).unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -2,7 +2,8 @@
 
 use crate::harness::{FINANCIAL, Gateway, header, ndjson, transaction};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const DEAD: &str = "hostile.dead-letter";
 
@@ -18,33 +19,38 @@ async fn gateway(lines: &str) -> Gateway {
 /// Short limits, so that the tests are quick; a breaker that these tests do not open by accident.
 const HOSTILE: &str = "record_ms = 100\ncall_ms = 200\nbreaker_faults = 1000\n";
 
+/// What the plugin is told to do, and the kind of fault that it is.
+const HARMS: [(&str, &str); 22] = [
+    ("trap", "trap"),
+    ("panic", "trap"),
+    ("deep-recursion", "trap"),
+    ("loop", "deadline"),
+    ("allocate", "memory"),
+    ("wrong-count", "output"),
+    ("too-many", "output"),
+    ("giant-output", "output"),
+    // A gibibyte does not even fit into its memory.
+    ("giant-output:1073741824", "memory"),
+    ("giant-message:1073741824", "memory"),
+    ("giant-message", "output"),
+    ("giant-id", "output"),
+    ("giant-key", "output"),
+    ("many-violations", "output"),
+    ("many-headers", "output"),
+    ("many-parts", "output"),
+    ("bad-topic-index", "output"),
+    ("bad-pointer", "output"),
+    ("bad-header", "output"),
+    ("empty-reject", "output"),
+    ("empty-split", "output"),
+    ("fail", "declared"),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_harm_is_quarantined_alone_and_its_neighbours_are_answered() {
     let gateway = gateway("").await;
-    let harms = [
-        ("trap", "trap"),
-        ("panic", "trap"),
-        ("deep-recursion", "trap"),
-        ("loop", "deadline"),
-        ("allocate", "memory"),
-        ("wrong-count", "output"),
-        ("too-many", "output"),
-        ("giant-output", "output"),
-        ("giant-message", "output"),
-        ("giant-id", "output"),
-        ("giant-key", "output"),
-        ("many-violations", "output"),
-        ("many-headers", "output"),
-        ("many-parts", "output"),
-        ("bad-topic-index", "output"),
-        ("bad-pointer", "output"),
-        ("bad-header", "output"),
-        ("empty-reject", "output"),
-        ("empty-split", "output"),
-        ("fail", "declared"),
-    ];
-    for (harm, kind) in harms {
-        let start = std::time::Instant::now();
+    for (harm, kind) in HARMS {
+        let start = Instant::now();
         let body = ndjson(["ok", "reject", harm, "discard", "ok"].map(order));
         let answer = gateway.post_lines("/hostile", body).await;
         assert_eq!(answer.status, 207, "{harm}: {}", answer.text());
@@ -115,29 +121,36 @@ async fn measurements_that_mean_nothing_are_dropped_and_the_record_is_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_routes_answer_while_a_plugin_loops() {
-    let gateway = gateway("").await;
-    let loops = (0..8).map(|_| gateway.post("/hostile", order("loop")));
-    let (looped, others) = tokio::join!(futures(loops), async {
-        let mut answers = Vec::new();
-        for number in 0..50 {
-            answers.push(gateway.post(FINANCIAL, transaction(&number.to_string())).await.status);
+    let plugins = ["tests/fixtures/hostile.wasm", "plugins/financial-transaction.wasm"];
+    // Long enough to see who is answered meanwhile.
+    let limits = "record_ms = 800\ncall_ms = 800\nfault_budget_ms = 4000\nbreaker_faults = 1000\n";
+    let gateway = Arc::new(Gateway::with(&plugins, &format!("[plugin.hostile]\n{limits}")).await);
+    let loops: Vec<_> = (0..3)
+        .map(|_| {
+            let gateway = gateway.clone();
+            tokio::spawn(async move { gateway.post("/hostile", order("loop")).await })
+        })
+        .collect();
+    // Singles, and batches that are too much for an HTTP thread and need a judge thread as the loops do.
+    let batch = ndjson((0..2_000).map(|number| transaction(&number.to_string())));
+    let (mut answered, mut slowest) = (0, Duration::ZERO);
+    while !loops.iter().all(tokio::task::JoinHandle::is_finished) {
+        let start = Instant::now();
+        let single = gateway.post(FINANCIAL, transaction("single")).await;
+        let many = gateway.post_lines(FINANCIAL, batch.clone()).await;
+        assert_eq!((single.status, many.status), (200, 200), "{}", many.text());
+        // Only those count that began and ended while there was a loop.
+        if !loops.iter().all(tokio::task::JoinHandle::is_finished) {
+            answered += 1;
+            slowest = slowest.max(start.elapsed());
         }
-        answers
-    });
-    assert!(others.iter().all(|status| *status == 200), "{others:?}");
-    assert!(looped.iter().all(|status| [202, 503].contains(status)), "{looped:?}");
-}
-
-async fn futures(requests: impl Iterator<Item = impl Future<Output = crate::harness::Answer>>) -> Vec<u16> {
-    let mut set = Vec::new();
-    for request in requests {
-        set.push(Box::pin(request));
     }
-    let mut statuses = Vec::new();
-    for request in set {
-        statuses.push(request.await.status);
+    println!("{answered} singles and batches beside three loops, the slowest pair in {slowest:?}");
+    assert!(answered >= 5, "{answered}");
+    for looped in loops {
+        let answer = looped.await.unwrap();
+        assert!([202, 503].contains(&answer.status), "{}", answer.text());
     }
-    statuses
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,8 +159,11 @@ async fn ten_thousand_poison_records_end_within_the_budget_and_open_the_breaker(
     let limits = "record_ms = 10\ncall_ms = 40\nfault_budget_ms = 500\nbreaker_faults = 20\nbreaker_pause_ms = 600000\n";
     let gateway = Gateway::with(&plugins, &format!("[plugin.hostile]\n{limits}")).await;
     let body = ndjson((0..10_000).map(|number| format!(r#"{{"do":"loop","n":{number}}}"#)));
-    let answer =
-        tokio::time::timeout(Duration::from_secs(30), gateway.post_lines("/hostile", body)).await.unwrap();
+    let start = Instant::now();
+    let answer = gateway.post_lines("/hostile", body).await;
+    println!("ten thousand loops answered after {:?}", start.elapsed());
+    // One by one they would take 100 s of computing; half a second is allowed, the rest is for a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_eq!(answer.status, 503);
     assert!(!answer.header("retry-after").is_empty());
     let counts = &answer.json()["counts"];

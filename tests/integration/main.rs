@@ -1,8 +1,21 @@
 //! The real gateway on port 0, driven over real sockets, its records read from its real log.
 
+#[path = "../support/client.rs"]
+mod client;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/usage.rs"]
+mod usage;
+
+mod admin;
 mod answers;
 mod contract;
+mod depart;
+mod descriptor;
 mod hostile;
+mod limits;
+mod memory;
+mod permission;
 mod person;
 mod swap;
 

@@ -1,12 +1,7 @@
 //! The binary as a person runs it: what it prints, what it refuses, how it ends.
 
-#[path = "../support/client.rs"]
-mod client;
-#[path = "../support/process.rs"]
-mod process;
-
-use client::Client;
-use process::{Gateway, Launch, repository};
+use crate::client::{Answer, Client};
+use crate::process::{self, Gateway, Launch, repository};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -70,7 +65,10 @@ fn sigterm_makes_it_unready_while_it_still_serves_and_then_ends_well() {
     std::fs::write(&config, "[shutdown]\nlame_duck_ms = 600000\n").unwrap();
     let mut gateway = Launch::serve(&directory.path().join("data")).config(&config).start();
     gateway.signal("-TERM");
-    await_status(&gateway, "/readyz", 503);
+    let unready = await_status(&gateway, "/readyz", 503).json();
+    assert_eq!(unready["status"], "not ready");
+    assert_eq!(unready["reasons"], serde_json::json!(["the gateway is shutting down"]));
+    await_status(&gateway, "/livez", 200);
     let mut client = Client::connect(gateway.data_address).unwrap();
     let record = crate::harness::transaction("FT-1");
     let answer = client.post(crate::harness::FINANCIAL, "application/json", record.as_bytes()).unwrap();
@@ -82,12 +80,12 @@ fn sigterm_makes_it_unready_while_it_still_serves_and_then_ends_well() {
     assert_eq!(entries.len(), 1);
 }
 
-fn await_status(gateway: &Gateway, path: &str, wanted: u16) {
+fn await_status(gateway: &Gateway, path: &str, wanted: u16) -> Answer {
     let start = std::time::Instant::now();
     loop {
         let answer = Client::connect(gateway.admin_address).and_then(|mut client| client.get(path)).unwrap();
         if answer.status == wanted {
-            return;
+            return answer;
         }
         assert!(start.elapsed() < process::PATIENCE, "{path} stays {}", answer.status);
         std::thread::park_timeout(Duration::from_millis(10));

@@ -47,7 +47,8 @@ async fn judge(found: &Match, lines: &[Value]) -> Vec<Finding> {
         .map(|line| Record { id: ids.mint(), body: Body::Text(line["body"].as_str().unwrap().into()) })
         .collect();
     let batch = Arc::new(Batch { shape: Shape::Batch, records });
-    Generation::judge(&found.generation, found.route, Facts::default(), batch).await.findings
+    let (judgement, _) = Generation::judge(&found.generation, found.route, Facts::default(), batch).await;
+    judgement.findings
 }
 
 fn verdict(finding: Finding) -> Value {

@@ -10,7 +10,33 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
+    pub head: String,
     pub body: Vec<u8>,
+}
+
+#[allow(dead_code, reason = "not every suite that shares this needs it")]
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// What a problem says in words.
+    pub fn detail(&self) -> String {
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status, "{problem}");
+        problem["detail"].as_str().unwrap_or_else(|| panic!("no detail: {problem}")).to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
 }
 
 impl Client {
@@ -43,7 +69,22 @@ impl Client {
         self.reader.get_mut().write_all(bytes)
     }
 
-    pub fn answer(&mut self) -> io::Result<Answer> {
+    /// Another handle on the connection, to send while answers are awaited.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn sender(&self) -> io::Result<TcpStream> {
+        self.reader.get_ref().try_clone()
+    }
+
+    /// Whatever comes until the gateway closes.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        self.reader.read_to_end(&mut rest)?;
+        Ok(rest)
+    }
+
+    /// An answer's lines up to its body; all of one that has none.
+    pub fn head(&mut self) -> io::Result<String> {
         let mut head = String::new();
         loop {
             let before = head.len();
@@ -51,15 +92,19 @@ impl Client {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if head[before..].trim_end().is_empty() {
-                break;
+                return Ok(head);
             }
         }
+    }
+
+    pub fn answer(&mut self) -> io::Result<Answer> {
+        let head = self.head()?;
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, head.clone());
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(invalid)?;
         let length = content_length(&head).ok_or_else(invalid)?;
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, head, body })
     }
 }
 

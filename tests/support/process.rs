@@ -110,6 +110,12 @@ impl Gateway {
         assert!(status.success(), "kill {name}");
     }
 
+    /// What it has said so far.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn said(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -16,6 +16,8 @@ pub(super) struct Plugins<'a> {
     refused: Vec<Refused<'a>>,
     /// Required and not serving.
     missing: &'a [String],
+    /// What is configured for plugins that are not there.
+    notices: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -33,6 +35,7 @@ struct Plugin<'a> {
     records_judged: u64,
     faults: u64,
     last_fault: Option<&'a str>,
+    measurements_dropped: u64,
     refused: Option<Refused<'a>>,
 }
 
@@ -60,6 +63,7 @@ impl<'a> From<&'a plugin::Status> for Plugins<'a> {
             plugins: status.plugins.iter().map(Plugin::from).collect(),
             refused: status.refused.iter().map(Refused::from).collect(),
             missing: &status.missing,
+            notices: &status.notices,
         }
     }
 }
@@ -79,6 +83,7 @@ impl<'a> From<&'a plugin::PluginStatus> for Plugin<'a> {
             records_judged: plugin.records_judged,
             faults: plugin.faults,
             last_fault: plugin.last_fault.as_deref(),
+            measurements_dropped: plugin.measurements_dropped,
             refused: plugin.refused.as_ref().map(Refused::from),
         }
     }

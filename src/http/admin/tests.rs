@@ -155,6 +155,7 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
         records_judged: 10,
         faults: 1,
         last_fault: Some("trap".into()),
+        measurements_dropped: 4,
         refused: Some(refused("claims.wasm")),
     };
     let status = plugin::Status {
@@ -163,6 +164,7 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
         plugins: vec![plugin],
         refused: vec![refused("x.wasm")],
         missing: vec!["needed".into()],
+        notices: vec!["[plugin.x] has no effect".into()],
     };
     let told: Value = serde_json::to_value(status::Plugins::from(&status)).unwrap();
     let since = "1970-01-01T00:00:01.000Z";
@@ -178,10 +180,19 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
                 "loaded_at": "1970-01-01T00:00:00.000Z", "state": "serving_last_good",
                 "routes": [{"path": "/c/", "title": "Claim", "topics": ["t"]}],
                 "instances": 2, "records_judged": 10, "faults": 1, "last_fault": "trap",
+                "measurements_dropped": 4,
                 "refused": refused("claims.wasm"),
             }],
             "refused": [refused("x.wasm")],
             "missing": ["needed"],
+            "notices": ["[plugin.x] has no effect"],
         })
     );
+}
+
+#[test]
+fn a_reload_that_nobody_does_is_500_and_one_that_is_done_tells_what_is_live() {
+    let asked = Asked::of(&Request::post("/plugins/reload").body(()).unwrap());
+    assert_eq!(reloaded(Err(ReloadError), &asked).status, 500);
+    assert_eq!(reloaded(Ok(plugin::Status::default()), &asked).status, 200);
 }

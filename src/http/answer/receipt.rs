@@ -6,7 +6,7 @@ use super::{Answer, Asked, JSON, Results};
 use crate::pipeline::Receipt;
 use crate::plugin::Route;
 use crate::record::{RecordId, Shape};
-use crate::verdict::{Outcome, Violation};
+use crate::verdict::{Failure, Outcome, Violation};
 use hyper::StatusCode;
 
 /// The code of the gateway's own violation for a record over its limit: alone, it makes the answer 413.
@@ -49,16 +49,48 @@ fn single(id: RecordId, outcome: &Outcome, route: &Route, asked: &Asked) -> Answ
             None,
         ),
         Outcome::Rejected(violations) => return rejected(id, violations, asked),
-        Outcome::Failed(failure) => {
-            let detail =
-                format!("the record was not taken: {failure}; send it again after the time in Retry-After");
-            let reason = Some(failure.as_str());
-            let members = Members { record_id: Some(id), reason, ..Members::default() };
-            return problem(Kind::RecordFailed, &detail, members, asked).retry_later();
-        }
+        Outcome::Failed(failure) => return failed(id, *failure, asked),
     };
     let id_field = route.id_field.as_deref();
     Answer::json(status, &Single { message, id_field, record_id: id, status: outcome.as_str(), accepted })
+}
+
+fn failed(id: RecordId, failure: Failure, asked: &Asked) -> Answer {
+    let members = Members { record_id: Some(id), reason: Some(failure.as_str()), ..Members::default() };
+    let detail = format!("the record was not taken: {failure}");
+    if failure == Failure::JudgingPanicked {
+        return problem(Kind::Panicked, &detail, members, asked);
+    }
+    let detail = format!("{detail}; send it again after the time in Retry-After");
+    problem(Kind::RecordFailed, &detail, members, asked).retry_after(pause_seconds(failure))
+}
+
+/// How long it is in vain to try again, as far as that is known.
+fn pause_seconds(failure: Failure) -> u64 {
+    match failure {
+        Failure::BreakerOpen { pause_ms } => pause_ms.div_ceil(1_000),
+        Failure::FaultBudgetSpent
+        | Failure::OutputBudgetSpent { .. }
+        | Failure::OutputsFull
+        | Failure::JudgesBusy
+        | Failure::JudgingPanicked
+        | Failure::InstancesExhausted
+        | Failure::SinkOverloaded
+        | Failure::SinkFull
+        | Failure::SinkUnavailable
+        | Failure::SinkMisconfigured
+        | Failure::TooLargeForSink
+        | Failure::Draining => 0,
+    }
+}
+
+/// Until the last of the failed records may be tried again.
+fn longest_pause(records: &[(RecordId, Outcome)]) -> u64 {
+    let pause = |(_, outcome): &(RecordId, Outcome)| match outcome {
+        Outcome::Failed(failure) => pause_seconds(*failure),
+        _ => 0,
+    };
+    records.iter().map(pause).max().unwrap_or_default()
 }
 
 fn rejected(id: RecordId, violations: &[Violation], asked: &Asked) -> Answer {
@@ -90,7 +122,7 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, aske
             counted(all, "record")
         );
         let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
-        return problem(Kind::RecordsFailed, &detail, members, asked).retry_later();
+        return problem(Kind::RecordsFailed, &detail, members, asked).retry_after(longest_pause(records));
     }
     if counts.rejected == all {
         let detail = format!(

@@ -1,7 +1,10 @@
 use super::*;
 use crate::plugin::{Manifest, Route};
 use crate::record::Input;
-use crate::verdict::{Counted, Instrument, MeasurementTable, Value};
+use crate::verdict::{Counted, Instrument, Value};
+use std::sync::LazyLock;
+
+static LIMITS: LazyLock<AnswerLimits> = LazyLock::new(AnswerLimits::default);
 
 fn manifest() -> Manifest {
     let instrument = |name: &str, kind, attributes: &[&str]| Instrument {
@@ -59,7 +62,7 @@ fn wrong() -> Violation {
 /// What is said of an answer with this one verdict.
 fn refused(verdict: Verdict) -> Option<String> {
     let mut given = Answer { findings: vec![Finding::Verdict(verdict)], table: MeasurementTable::default() };
-    answer(&mut given, &Expected { manifest: &manifest(), route: 0, records: 1 })
+    answer(&mut given, &Expected { manifest: &manifest(), route: 0, records: 1, limits: &LIMITS })
         .err()
         .map(|fault| fault.detail)
 }
@@ -67,11 +70,11 @@ fn refused(verdict: Verdict) -> Option<String> {
 #[test]
 fn what_the_contract_allows_passes() {
     let full = Acceptance {
-        id: Some("x".repeat(ID_BYTES_MAX)),
-        key: Some(vec![0; KEY_BYTES_MAX].into()),
+        id: Some("x".repeat(LIMITS.copied_bytes_max)),
+        key: Some(vec![0; LIMITS.copied_bytes_max].into()),
         timestamp_ms: Some(-1),
-        headers: vec![("x-a".to_owned(), b"1".to_vec().into()); HEADERS_MAX],
-        warnings: vec![wrong(); VIOLATIONS_MAX],
+        headers: vec![("x-a".to_owned(), b"1".to_vec().into()); LIMITS.headers_max],
+        warnings: vec![wrong(); LIMITS.violations_max],
         ..accepted()
     };
     assert_eq!(refused(Verdict::Accept(full.clone())), None);
@@ -106,12 +109,12 @@ fn codes_and_pointers_are_what_programs_expect() {
 
 #[test]
 fn what_is_too_long_is_told_by_its_length_and_the_limit() {
-    let long = Violation { message: "x".repeat(MESSAGE_BYTES_MAX + 1), ..wrong() };
+    let long = Violation { message: "x".repeat(LIMITS.message_bytes_max + 1), ..wrong() };
     assert_eq!(
         refused(Verdict::Reject(vec![long])).unwrap(),
         "record 0 of the call: 2049 bytes in a violation's message; at most 2048 are taken"
     );
-    let parameters = vec![("a".to_owned(), "b".repeat(PARAMETER_BYTES_MAX + 1))];
+    let parameters = vec![("a".to_owned(), "b".repeat(LIMITS.parameter_bytes_max + 1))];
     assert!(refused(Verdict::Reject(vec![Violation { parameters, ..wrong() }])).is_some());
 }
 
@@ -121,7 +124,7 @@ fn texts_for_the_operator_are_cut() {
         findings: vec![Finding::Verdict(Verdict::Discard("ä".repeat(REASON_BYTES_MAX)))],
         table: MeasurementTable::default(),
     };
-    answer(&mut given, &Expected { manifest: &manifest(), route: 0, records: 1 }).unwrap();
+    answer(&mut given, &Expected { manifest: &manifest(), route: 0, records: 1, limits: &LIMITS }).unwrap();
     let Finding::Verdict(Verdict::Discard(text)) = &given.findings[0] else { panic!() };
     assert_eq!(text.len(), REASON_BYTES_MAX);
 }
@@ -145,8 +148,11 @@ fn a_measurement_stays_only_if_all_it_points_to_is_there() {
         findings: vec![Finding::Verdict(Verdict::Accept(accepted()))],
         table: MeasurementTable { first: 0, measurements: given.to_vec(), attribute_sets: vec![two, vec![]] },
     };
-    let expected = Expected { manifest: &manifest(), route: 0, records: 1 };
+    let expected = Expected { manifest: &manifest(), route: 0, records: 1, limits: &LIMITS };
     assert_eq!(answer(&mut answered, &expected), Ok(6));
     assert_eq!(answered.table.measurements, [given[0], given[7]]);
-    assert_eq!(answered.table.attribute_sets[0][1], AttributeValue::Text("y".repeat(ATTRIBUTE_BYTES_MAX)));
+    assert_eq!(
+        answered.table.attribute_sets[0][1],
+        AttributeValue::Text("y".repeat(LIMITS.attribute_bytes_max))
+    );
 }

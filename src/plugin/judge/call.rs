@@ -5,9 +5,10 @@ use crate::plugin::check::{self, Expected};
 use crate::plugin::pool::Lease;
 use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a plugin that overran its slice goes to the judges' threads at once.
+/// How long a plugin that overran its slice goes to the judges' threads at once: each try costs the slice, so that
+/// one a second is a fifth of a per cent of a thread.
 const SLOW_FOR: Duration = Duration::from_secs(1);
 
 impl Generation {
@@ -21,7 +22,12 @@ impl Generation {
         let result = lease.judge(cpu, call);
         self.metrics.plugin_call(&self.manifest.name, lease.called_at().elapsed());
         let mut answer = result?;
-        let expected = Expected { manifest: &self.manifest, route: call.route, records: call.records.len() };
+        let expected = Expected {
+            manifest: &self.manifest,
+            route: call.route,
+            records: call.records.len(),
+            limits: &self.limits.answer,
+        };
         let dropped = check::answer(&mut answer, &expected).map_err(CallError::Fault)?;
         lease.keep();
         self.note_answer(&answer, dropped);
@@ -38,6 +44,7 @@ impl Generation {
         self.counts.judged.fetch_add(answer.findings.len() as u64, Ordering::Relaxed);
         if dropped > 0 {
             self.counts.measurements_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+            self.metrics.plugin_measurements_dropped(&self.manifest.name, dropped as u64);
         }
         for finding in &answer.findings {
             // A plugin's own `fail`: told, but no fault that the breaker counts.

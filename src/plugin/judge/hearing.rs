@@ -1,15 +1,13 @@
 //! A batch on a judge's thread: call after call, and where one faults, a record at a time.
 //!
-//! Records at fault are found by judging each by itself, not by halving: with calls of at most 256 records,
-//! halving costs at least 17 calls for one poison record and, when it is time that runs out, each of them takes
-//! the whole allowance of a call; a record by itself has a tenth of that, and a good one takes a microsecond.
+//! Records at fault are found by judging each by itself, not by halving: with calls of 256 records (and of a few
+//! thousand at the most, `call_records_max`), halving costs at least 17 calls for one poison record and, when it is
+//! time that runs out, each of them takes the whole allowance of a call; a record by itself has a tenth of that, and
+//! a good one takes a microsecond.
 
 use super::*;
-use crate::plugin::allowance::thread_cpu_time;
-use std::time::{Duration, Instant};
-
-/// What is spent on faults is capped by the wall clock at so many times the CPU time.
-const WALL_FACTOR: u32 = 10;
+use crate::plugin::allowance::{WALL_FACTOR, thread_cpu_time};
+use std::time::Instant;
 
 /// How far the first call of a batch came before the batch went to another thread.
 #[derive(Debug)]
@@ -35,6 +33,9 @@ pub(super) struct Hearing<'a> {
     records: &'a [Record],
     judgement: Judgement,
     budget: FaultBudget,
+    held: Held,
+    /// Why no more of the plugin's answers can be kept.
+    full: Option<Failure>,
 }
 
 /// What a request may spend on finding its records at fault: calls that went well cost nothing of it.
@@ -51,19 +52,21 @@ impl<'a> Hearing<'a> {
         route: usize,
         facts: &'a Facts,
         records: &'a [Record],
+        held: Held,
     ) -> Hearing<'a> {
         let max = generation.limits.fault_budget;
         let judgement = Judgement { findings: Vec::with_capacity(records.len()), measurements: Vec::new() };
         let budget = FaultBudget { left: max, wall_end: None, max };
-        Hearing { generation, route, facts, records, judgement, budget }
+        Hearing { generation, route, facts, records, judgement, budget, held, full: None }
     }
 
-    pub fn hear(mut self, mut first: Option<First>) -> Judgement {
+    pub fn hear(mut self, mut first: Option<First>) -> (Judgement, Held) {
         let most = self.generation.limits.call_records_max.max(1);
         while self.judgement.findings.len() < self.records.len() {
             let at = self.judgement.findings.len();
-            if self.generation.judges.is_closed() {
-                self.fail(self.records.len() - at, Failure::Draining);
+            let closed = self.generation.judges.is_closed().then_some(Failure::Draining);
+            if let Some(failure) = closed.or(self.full) {
+                self.judgement.findings.extend(all_failed(&self.records[at..], failure).findings);
                 break;
             }
             let run = next_run(self.records, at, most);
@@ -72,12 +75,13 @@ impl<'a> Hearing<'a> {
                 self.hear_run(run, first.take());
             }
         }
-        self.judgement
+        (self.judgement, self.held)
     }
 
     fn hear_run(&mut self, run: Range<usize>, first: Option<First>) {
-        let Some(first) = first.or_else(|| self.admit(run.len())) else {
-            return self.fail(run.len(), Failure::BreakerOpen);
+        let first = match first.map_or_else(|| self.admit(run.len()), Ok) {
+            Ok(first) => first,
+            Err(failure) => return self.fail(run.len(), failure),
         };
         let wanted = self.generation.call_allowance(run.len());
         let Some(allowed) = self.budget.allow(wanted) else {
@@ -101,7 +105,7 @@ impl<'a> Hearing<'a> {
                     self.fail(1, Failure::FaultBudgetSpent);
                     0
                 } else if run.len() == 1 {
-                    self.judgement.findings.push(self.generation.note_fault(&self.records[run.start], fault));
+                    self.keep_fault(run.start, fault);
                     1
                 } else {
                     self.step(run.clone())
@@ -111,11 +115,11 @@ impl<'a> Hearing<'a> {
         first.settle(self.generation, run.len(), faulted);
     }
 
-    fn admit(&self, records: usize) -> Option<First> {
+    fn admit(&self, records: usize) -> Result<First, Failure> {
         match self.generation.breaker.admit(records) {
-            Admission::Free => Some(First { probing: false, faulted: None }),
-            Admission::Probe => Some(First { probing: true, faulted: None }),
-            Admission::Refused => None,
+            Admission::Free => Ok(First { probing: false, faulted: None }),
+            Admission::Probe => Ok(First { probing: true, faulted: None }),
+            Admission::Refused { pause } => Err(breaker_open(pause)),
         }
     }
 
@@ -124,12 +128,8 @@ impl<'a> Hearing<'a> {
         let mut faulted = 0;
         for at in run.clone() {
             let left = run.end - at;
-            if self.generation.judges.is_closed() {
-                self.fail(left, Failure::Draining);
-                break;
-            }
-            if self.generation.breaker.is_tripped() {
-                self.fail(left, Failure::BreakerOpen);
+            if let Some(failure) = self.obstacle() {
+                self.fail(left, failure);
                 break;
             }
             let wanted = self.generation.limits.record_time;
@@ -149,11 +149,17 @@ impl<'a> Hearing<'a> {
                 }
                 Err(CallError::Fault(fault)) => {
                     faulted += 1;
-                    self.judgement.findings.push(self.generation.note_fault(&self.records[at], fault));
+                    self.keep_fault(at, fault);
                 }
             }
         }
         faulted
+    }
+
+    /// Why no record more can be judged.
+    fn obstacle(&self) -> Option<Failure> {
+        let closed = self.generation.judges.is_closed().then_some(Failure::Draining);
+        closed.or(self.full).or_else(|| self.generation.breaker.tripped().map(breaker_open))
     }
 
     fn call(&self, range: Range<usize>, allowed: Duration) -> Result<Answer, CallError> {
@@ -167,10 +173,26 @@ impl<'a> Hearing<'a> {
         )
     }
 
+    /// Keeps an answer, if there is room for it; else its records fail.
     fn keep(&mut self, range: &Range<usize>, answer: Answer) {
+        if let Err(failure) = self.held.charge(output::answer_bytes(&answer)) {
+            self.full = Some(failure);
+            return self.fail(range.len(), failure);
+        }
         self.judgement.findings.extend(answer.findings);
         if !answer.table.measurements.is_empty() {
             self.judgement.measurements.push(MeasurementTable { first: range.start, ..answer.table });
+        }
+    }
+
+    fn keep_fault(&mut self, at: usize, fault: Fault) {
+        let finding = self.generation.note_fault(&self.records[at], fault);
+        match self.held.charge(output::findings_bytes(std::slice::from_ref(&finding))) {
+            Ok(()) => self.judgement.findings.push(finding),
+            Err(failure) => {
+                self.full = Some(failure);
+                self.fail(1, failure);
+            }
         }
     }
 

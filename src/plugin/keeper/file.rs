@@ -44,14 +44,14 @@ impl Keeper {
             known.settling = None;
             return;
         }
-        let now = Instant::now();
+        let (now, settle_time) = (Instant::now(), self.host.config.settle_time);
         let since = match known.settling {
             Some((seen, since)) if seen == stamp => since,
             _ => now,
         };
         known.settling = Some((stamp, since));
-        if occasion != Occasion::Start && now < since + SETTLE {
-            self.look_at = self.look_at.min(since + SETTLE);
+        if occasion != Occasion::Start && now < since + settle_time {
+            self.look_at = self.look_at.min(since + settle_time);
             return;
         }
         match directory::read(&self.host.config.directory.join(file), self.host.config.file_bytes_max) {
@@ -61,7 +61,7 @@ impl Keeper {
                 known.stamp = Some(reading.stamp);
                 self.consider(file, &reading, occasion);
             }
-            Err(ReadError::Changing) => self.look_at = self.look_at.min(now + SETTLE),
+            Err(ReadError::Changing) => self.look_at = self.look_at.min(now + settle_time),
             Err(error) => self.refuse_unread(file, &error, occasion),
         }
     }
@@ -82,16 +82,19 @@ impl Keeper {
             self.registry.lock().forget_refusal(file);
             return;
         }
-        if let Err(reason) = self.bring_live(file, reading) {
-            self.registry.lock().refuse(file, Some(reading.digest.clone()), reason);
-            self.fall_back(file, occasion);
+        match self.bring_live(file, reading) {
+            // It is no worse for that.
+            Ok(()) | Err(LoadError::Stopping) => {}
+            Err(error) => {
+                self.registry.lock().refuse(file, Some(reading.digest.clone()), error.to_string());
+                self.fall_back(file, occasion);
+            }
         }
     }
 
     /// Err: why the file itself is no good. One that is good and has to wait for another is not that.
-    fn bring_live(&mut self, file: &str, reading: &Reading) -> Result<(), String> {
-        let loaded =
-            self.host.load(file, &reading.bytes, &reading.digest).map_err(|error| error.to_string())?;
+    fn bring_live(&mut self, file: &str, reading: &Reading) -> Result<(), LoadError> {
+        let loaded = self.host.load(file, &reading.bytes, &reading.digest)?;
         // Whether it serves at once or waits for another: it is good.
         let _ = self.registry.lock().admit(file, loaded);
         self.kept.keep(file, &reading.bytes, &reading.digest);
@@ -128,6 +131,7 @@ impl Keeper {
                     registry.restore_refusal(file, refusal);
                 }
             }
+            Err(LoadError::Stopping) => {}
             Err(error) => tracing::warn!(file, error = %error, "kept copy of a plugin refused"),
         }
     }
@@ -141,6 +145,7 @@ impl Keeper {
                     let _ = self.registry.lock().admit(&file, loaded);
                     self.known.entry(file).or_default();
                 }
+                Err(LoadError::Stopping) => return,
                 Err(error) => tracing::warn!(file, error = %error, "kept copy of a plugin refused"),
             }
         }

@@ -1,10 +1,10 @@
 //! The proof that a plugin carries: records with the verdicts that it is to give.
 
+use super::LoadError;
 use crate::plugin::check::{self, Expected};
 use crate::plugin::draft::{Call, Example, ExampleBody, Expectation};
 use crate::plugin::guest::{Blueprint, CallError};
 use crate::plugin::manifest::Checked;
-use crate::plugin::pool::START_TIME;
 use crate::plugin::{Facts, Limits, PluginConfig};
 use crate::record::{Body, Record, RecordIds};
 use crate::verdict::{Fault, Finding, Verdict, Violation};
@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// So many mismatches show what is wrong.
+/// So many mismatches show what is wrong; the sentence goes into the log and into `/plugins`.
 const SHOWN: usize = 5;
 
 /// The examples that came out otherwise than the plugin says.
@@ -26,6 +26,12 @@ struct Mismatch {
     example: String,
     expected: String,
     got: String,
+}
+
+impl Mismatches {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Display for Mismatches {
@@ -44,15 +50,18 @@ impl fmt::Display for Mismatches {
     }
 }
 
-/// Judges every example, each on an instance of its own, so that none depends on another.
+/// Judges every example, each on an instance of its own, so that none depends on another; before each it asks
+/// whether to go on.
 pub(super) fn prove(
     blueprint: &Blueprint,
     checked: &Checked,
     operator: &PluginConfig,
-) -> Result<(), Mismatches> {
+    go_on: impl Fn() -> Result<(), LoadError>,
+) -> Result<Mismatches, LoadError> {
     let mut mismatches = Vec::new();
     for (route, examples) in checked.examples.iter().enumerate() {
         for example in examples {
+            go_on()?;
             let blueprint =
                 Blueprint { settings: Arc::new(settings(checked, operator, example)), ..blueprint.clone() };
             let got = judge(&blueprint, checked, &operator.limits, route, example);
@@ -67,7 +76,7 @@ pub(super) fn prove(
             }
         }
     }
-    if mismatches.is_empty() { Ok(()) } else { Err(Mismatches(mismatches)) }
+    Ok(Mismatches(mismatches))
 }
 
 /// The example's own, then the default, and what the operator gave only where there is none: no operator's
@@ -104,11 +113,12 @@ fn judge(
     let records = [Record { id: RecordIds::minted_at(facts.received_at_ms).mint(), body }];
     let call = Call { route, facts: &facts, records: &records, attributes: &example.attributes };
     let answer = blueprint
-        .instantiate(START_TIME)
+        .instantiate()
         // Code that runs for the first time is slow: a call's time rather than a record's.
         .and_then(|mut instance| instance.judge(limits.call_time, call))
         .and_then(|mut answer| {
-            let expected = Expected { manifest: &checked.manifest, route, records: 1 };
+            let expected =
+                Expected { manifest: &checked.manifest, route, records: 1, limits: &limits.answer };
             check::answer(&mut answer, &expected).map_err(CallError::Fault)?;
             Ok(answer)
         });

@@ -3,13 +3,16 @@ use crate::telemetry::check_labels;
 use crate::verdict::{Instrument, InstrumentKind};
 use std::collections::BTreeSet;
 
+/// Each has a registry of its own that every scrape walks.
 const INSTRUMENTS_MAX: usize = 128;
 /// OpenTelemetry's limits: https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax.
 const NAME_BYTES_MAX: usize = 255;
 const UNIT_BYTES_MAX: usize = 63;
+/// One sentence, a HELP line of every scrape.
 const DESCRIPTION_BYTES_MAX: usize = 1 << 10;
 /// Each is a dimension of every time series of the instrument.
 const ATTRIBUTES_MAX: usize = 16;
+/// The key becomes the name of a label in every line of the series.
 const ATTRIBUTE_BYTES_MAX: usize = 128;
 /// Each is a time series a set of attributes.
 const BOUNDARIES_MAX: usize = 160;

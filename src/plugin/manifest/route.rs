@@ -3,19 +3,27 @@ use crate::plugin::draft::{Draft, DraftRoute, Example, ExampleBody, Expectation}
 use crate::record::{Input, check_topic};
 use std::collections::BTreeSet;
 
+/// Each is a value of the label `route`; a plugin of more record types than this is several plugins.
 const ROUTES_MAX: usize = 64;
+/// It is the value of that label, and series are dropped whose labels are longer.
 const PATH_BYTES_MAX: usize = 256;
+/// Each is a log of its own with files that are open.
 const TOPICS_MAX: usize = 32;
+/// Compared one by one with that of each request.
 const CONTENT_TYPES_MAX: usize = 16;
 /// The title stands in every answer.
 const TITLE_BYTES_MAX: usize = 100;
+/// It is the name of a member of every answer.
 const ID_FIELD_BYTES_MAX: usize = 64;
+/// One sentence in the API documentation.
 const SUMMARY_BYTES_MAX: usize = 500;
 /// A schema is read by people and served whole with `/openapi.json`.
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// All are run at each load.
 const EXAMPLES_MAX: usize = 64;
+/// It stands in the sentence that tells why a load failed.
 const EXAMPLE_NAME_BYTES_MAX: usize = 100;
+/// All are kept as long as the plugin serves, for the API documentation.
 const EXAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// The gateway's own paths, on which no plugin may serve.

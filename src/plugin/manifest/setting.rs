@@ -3,8 +3,11 @@ use crate::plugin::PluginConfig;
 use crate::plugin::draft::Draft;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Each instance may ask for all of them; a plugin of more is not one that people can configure.
 const SETTINGS_MAX: usize = 64;
+/// A key of the configuration.
 const KEY_BYTES_MAX: usize = 64;
+/// As for secrets from files: a token or a key, not a file of data.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
 /// What the operator gave and the defaults of the rest, and what is wrong with either.

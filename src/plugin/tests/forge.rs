@@ -9,8 +9,17 @@ const DATA: u32 = 1024;
 /// A core module that serves `POST /forged` under this name, with this body of `judge` and these further
 /// definitions. `judge` leaves the address of a judgement; `$discard` is the one of a single discarded record.
 pub(super) fn module(name: &str, judge: &str, more: &str) -> Vec<u8> {
+    module_at(name, "/forged", judge, more)
+}
+
+/// One that discards the only record of a call, at a path of its own.
+pub(super) fn module_on(name: &str, path: &str) -> Vec<u8> {
+    module_at(name, path, "(global.get $discard)", "")
+}
+
+fn module_at(name: &str, path: &str, judge: &str, more: &str) -> Vec<u8> {
     let mut data = Data::default();
-    let manifest = manifest(&mut data, name);
+    let manifest = manifest(&mut data, name, path);
     let reason = data.text("forged");
     // verdict: 3 = discard, a string in its payload; judgement: verdicts, measurements, attribute sets.
     let verdict = data.words(&[3, 0, reason.0, reason.1], 8);
@@ -37,8 +46,8 @@ pub(super) fn module(name: &str, judge: &str, more: &str) -> Vec<u8> {
 }
 
 /// `result<manifest, string>`: 0 = ok, then the manifest's eight pairs.
-fn manifest(data: &mut Data, name: &str) -> u32 {
-    let (name, version, path) = (data.text(name), data.text("1.0.0"), data.text("/forged"));
+fn manifest(data: &mut Data, name: &str, path: &str) -> u32 {
+    let (name, version, path) = (data.text(name), data.text("1.0.0"), data.text(path));
     let (title, topic) = (data.text("Forged record"), data.text("forged"));
     let topics = data.words(&[topic.0, topic.1], 4);
     let none = [0, 0];

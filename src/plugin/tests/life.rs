@@ -64,7 +64,7 @@ async fn a_dribbling_writer_ends_well() {
     for piece in bytes.chunks(bytes.len() / 20) {
         file.write_all(piece).unwrap();
         assert_eq!(version(&bench).await, "v1");
-        tokio::time::sleep(keeper::SETTLE / 4).await;
+        tokio::time::sleep(bench.config.settle_time / 4).await;
     }
     let status = bench.until("serves v2", serves("2.0.0"));
     assert!(status.plugins[0].refused.is_none());
@@ -178,7 +178,7 @@ async fn a_refused_file_is_not_loaded_again_until_it_changes_or_someone_asks() {
     bench.put("swap.wasm", &fixture("swap-v1.wasm"));
     let status = bench.until("serves the other", serves("1.0.0"));
     assert_eq!(status.refused[0].since, first);
-    let status = bench.plugins().reload(EmptyDirectory::Keep).await;
+    let status = bench.plugins().reload(EmptyDirectory::Keep).await.unwrap();
     assert!(status.refused[0].since > first);
 }
 
@@ -201,7 +201,7 @@ async fn a_removed_file_takes_its_plugin_along_after_the_grace() {
     );
     // A request that began before ends on what it began with.
     let found = in_flight.route("/swap").unwrap();
-    let judgement = found.generation.judge(0, Facts::default(), batch(&["{}"])).await;
+    let (judgement, _held) = found.generation.judge(0, Facts::default(), batch(&["{}"])).await;
     assert!(
         matches!(&judgement.findings[0], Finding::Verdict(Verdict::Accept(a)) if a.value == Value::AsPosted)
     );
@@ -247,9 +247,9 @@ async fn an_emptied_directory_keeps_everything_and_raises_the_alarm() {
     assert!(alarm.contains("is empty all at once, as a lost mount is"), "{alarm}");
     assert!(alarm.contains("reload with empty=accept"), "{alarm}");
     assert_eq!(version(&bench).await, "v1");
-    let kept = bench.plugins().reload(EmptyDirectory::Keep).await;
+    let kept = bench.plugins().reload(EmptyDirectory::Keep).await.unwrap();
     assert_eq!((kept.plugins.len(), kept.alarm.is_some()), (1, true));
-    let accepted = bench.plugins().reload(EmptyDirectory::Accept).await;
+    let accepted = bench.plugins().reload(EmptyDirectory::Accept).await.unwrap();
     assert!(serves_nothing(&accepted) && accepted.alarm.is_none(), "{accepted:#?}");
 }
 
@@ -357,7 +357,8 @@ fn judge_until(plugins: &Plugins, mut stopped: tokio::sync::oneshot::Receiver<()
         let version = format!("v{}", &found.generation.manifest.version[..1]);
         let size = if judged % 2 == 0 { 1 } else { 300 };
         let bodies = vec!["{}"; size];
-        let judgement = runtime.block_on(found.generation.judge(0, Facts::default(), batch(&bodies)));
+        let (judgement, _held) =
+            runtime.block_on(found.generation.judge(0, Facts::default(), batch(&bodies)));
         for finding in &judgement.findings {
             assert!(
                 matches!(finding, Finding::Verdict(Verdict::Accept(a)) if a.id.as_deref() == Some(&*version)),
@@ -412,7 +413,7 @@ async fn kept_copies_are_private_and_go_with_their_plugins() {
     assert_eq!(std::fs::read(&copy).unwrap(), fixture("swap-v1.wasm"));
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::remove_file(bench.file("swap.wasm")).unwrap();
-    bench.plugins().reload(EmptyDirectory::Accept).await;
+    bench.plugins().reload(EmptyDirectory::Accept).await.unwrap();
     assert!(!copy.exists());
 }
 
@@ -420,7 +421,7 @@ async fn kept_copies_are_private_and_go_with_their_plugins() {
 async fn an_old_generation_ends_with_its_last_request() {
     let bench = swap();
     let held = bench.plugins().snapshot();
-    let weak = Arc::downgrade(&held.generations()[0]);
+    let weak = Arc::downgrade(&held.generations[0]);
     bench.put("swap.wasm", &fixture("swap-v2.wasm"));
     bench.until("serves v2", serves("2.0.0"));
     assert!(weak.upgrade().is_some());

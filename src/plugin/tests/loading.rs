@@ -128,7 +128,7 @@ async fn a_plugin_sees_the_requests_facts_and_only_those() {
         headers: vec![("x-tenant".to_owned(), "acme".to_owned())],
         caller: Some("someone".to_owned()),
     };
-    let judgement = found.generation.judge(found.route, facts, batch(&[r#"{"do":"echo"}"#])).await;
+    let (judgement, _held) = found.generation.judge(found.route, facts, batch(&[r#"{"do":"echo"}"#])).await;
     let Finding::Verdict(Verdict::Accept(accepted)) = &judgement.findings[0] else { panic!("{judgement:?}") };
     let Value::Replaced(echo) = &accepted.value else { panic!("{accepted:?}") };
     let echo = String::from_utf8_lossy(echo);
