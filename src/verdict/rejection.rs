@@ -37,7 +37,8 @@ impl Rejection {
                 pointer.truncate(around.unwrap_or_default());
             }
             message.truncate(message.floor_char_boundary(CONDENSED_BYTES));
-            (pointer.shrink_to_fit(), message.shrink_to_fit());
+            pointer.shrink_to_fit();
+            message.shrink_to_fit();
         }
     }
 
