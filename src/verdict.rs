@@ -5,10 +5,12 @@
 mod ledger;
 mod measurement;
 mod outcome;
+mod rejection;
 
 pub use ledger::Ledger;
 pub use measurement::{AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable};
 pub use outcome::{Accepted, Failure, Fault, FaultKind, Outcome};
+pub use rejection::Rejection;
 
 use crate::record::Refusal;
 use bytes::Bytes;
@@ -21,7 +23,7 @@ pub enum Verdict {
     /// Publish these in its place, all or none. At least one.
     Split(Vec<Acceptance>),
     /// Tell the producer why not. At least one violation.
-    Reject(Vec<Violation>),
+    Reject(Rejection),
     /// Valid, and not to be published. The text says why, for the operator.
     Discard(String),
 }

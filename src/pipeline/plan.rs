@@ -221,7 +221,7 @@ fn worse(one: Delivery, other: Delivery) -> Delivery {
 fn outcome(then: Then, delivery: Delivery) -> Outcome {
     match (then, delivery) {
         (_, Err(Undelivered::Failed(failure))) => Outcome::Failed(failure),
-        (Then::Accepted(_), Err(refused)) => Outcome::Rejected(vec![refusal(refused)]),
+        (Then::Accepted(_), Err(refused)) => Outcome::Rejected(vec![refusal(refused)].into()),
         // A dead letter is the operator's, not the producer's: it is tried again.
         (Then::Quarantined(_), Err(_)) => Outcome::Failed(Failure::SinkUnavailable),
         (Then::Accepted(accepted), Ok(Delivered::Committed)) => Outcome::Committed(accepted),

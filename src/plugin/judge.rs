@@ -12,7 +12,9 @@ use super::output::{self, Held};
 use super::pool::Patience;
 use super::{Facts, Generation};
 use crate::record::{Batch, Body, Record};
-use crate::verdict::{Failure, Fault, FaultKind, Finding, Judgement, MeasurementTable, Verdict, Violation};
+use crate::verdict::{
+    Failure, Fault, FaultKind, Finding, Judgement, MeasurementTable, Rejection, Verdict, Violation,
+};
 use hearing::{First, Hearing};
 use std::ops::Range;
 use std::sync::Arc;
@@ -151,7 +153,7 @@ fn next_run(records: &[Record], start: usize, max: usize) -> Range<usize> {
 /// What is found for records that no plugin sees.
 fn refused(records: &[Record]) -> impl Iterator<Item = Finding> + '_ {
     records.iter().map(|record| match &record.body {
-        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)])),
+        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)].into())),
         Body::Text(_) | Body::Bytes(_) => Finding::Failed(Failure::JudgesBusy),
     })
 }
@@ -186,7 +188,7 @@ fn breaker_open(pause: Duration) -> Failure {
 
 fn all_failed(records: &[Record], failure: Failure) -> Judgement {
     let fail = |record: &Record| match &record.body {
-        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)])),
+        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)].into())),
         Body::Text(_) | Body::Bytes(_) => Finding::Failed(failure),
     };
     Judgement { findings: records.iter().map(fail).collect(), measurements: vec![] }

@@ -96,7 +96,7 @@ fn finding_bytes(finding: &Finding) -> usize {
         Finding::Verdict(Verdict::Split(parts)) => {
             places::<Acceptance>(parts.capacity()) + parts.iter().map(acceptance_bytes).sum::<usize>()
         }
-        Finding::Verdict(Verdict::Reject(violations)) => violations_bytes(violations),
+        Finding::Verdict(Verdict::Reject(rejection)) => violations_bytes(rejection.as_vec()),
         Finding::Verdict(Verdict::Discard(why)) => text_bytes(why),
         Finding::Fault(fault) => text_bytes(&fault.detail),
         Finding::Failed(_) => 0,
@@ -168,7 +168,7 @@ mod tests {
             parameters: vec![],
         };
         Answer {
-            findings: vec![Finding::Verdict(Verdict::Reject(vec![violation]))],
+            findings: vec![Finding::Verdict(Verdict::Reject(vec![violation].into()))],
             table: MeasurementTable::default(),
         }
     }

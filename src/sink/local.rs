@@ -287,7 +287,11 @@ impl Local {
         self.inner.closed.store(true, Ordering::Relaxed);
         drop(opening);
         let topics = std::mem::take(&mut *self.inner.topics.write());
-        drop(topics);
+        // Whoever still holds a log holds the directory too. Otherwise it is free from here on, also for a gateway
+        // that starts before the last handle of this one is gone.
+        if topics.into_values().all(|topic| Arc::into_inner(topic).is_some()) {
+            self.inner.directory.release();
+        }
     }
 }
 

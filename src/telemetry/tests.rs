@@ -125,7 +125,7 @@ fn only_the_outcomes_that_an_instrument_counts_are_measured() {
     let outcomes = [
         committed(),
         Outcome::Stored(Accepted::default()),
-        Outcome::Rejected(vec![]),
+        Outcome::Rejected(vec![].into()),
         Outcome::Discarded,
         Outcome::Quarantined(fault),
         Outcome::Failed(Failure::Draining),

@@ -37,9 +37,9 @@ mod tests {
     #[test]
     fn every_record_leaves_with_its_own_outcome() {
         let mut ledger = Ledger::open(2);
-        ledger.settle(1, Outcome::Rejected(vec![]));
+        ledger.settle(1, Outcome::Rejected(vec![].into()));
         ledger.settle(0, Outcome::Discarded);
-        assert_eq!(ledger.close(), [Outcome::Discarded, Outcome::Rejected(vec![])]);
+        assert_eq!(ledger.close(), [Outcome::Discarded, Outcome::Rejected(vec![].into())]);
     }
 
     #[test]

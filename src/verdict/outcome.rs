@@ -1,4 +1,4 @@
-use super::Violation;
+use super::{Rejection, Violation};
 
 /// What finally happened to a record. Each has exactly one.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,7 +10,7 @@ pub enum Outcome {
     /// Valid, and the plugin wants it not published.
     Discarded,
     /// Never acceptable as it is.
-    Rejected(Vec<Violation>),
+    Rejected(Rejection),
     /// Its plugin faulted on it; it is durable among the dead letters.
     Quarantined(Fault),
     /// None of these: to be sent again.

@@ -124,7 +124,7 @@ fn no_other_safe_record_is_said_to_be_ingested() {
 #[test]
 fn a_rejected_record_is_told_every_violation() {
     let (status, kind, body) =
-        single(Outcome::Rejected(vec![violation("greater_than"), violation("missing")]));
+        single(Outcome::Rejected(vec![violation("greater_than"), violation("missing")].into()));
     assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
     assert_eq!(
         body,
@@ -143,7 +143,7 @@ fn a_rejected_record_is_told_every_violation() {
 #[test]
 fn a_record_over_the_gateways_limit_is_413_only_if_that_is_all() {
     let refusal = crate::record::Refusal::TooLarge { bytes: 2_000_000, max: 1_048_576 };
-    let (status, _, body) = single(Outcome::Rejected(vec![Violation::from(&refusal)]));
+    let (status, _, body) = single(Outcome::Rejected(vec![Violation::from(&refusal)].into()));
     assert_eq!((status, &body["type"]), (413, &json!("urn:sluicegate:problem:record-too-large")));
     assert_eq!(
         body["detail"],
@@ -151,7 +151,8 @@ fn a_record_over_the_gateways_limit_is_413_only_if_that_is_all() {
          (http.record_bytes_max)."
     );
     assert_eq!(body["violations"][0]["parameters"], json!({"bytes": "2000000", "max": "1048576"}));
-    let (status, ..) = single(Outcome::Rejected(vec![Violation::from(&refusal), violation("missing")]));
+    let (status, ..) =
+        single(Outcome::Rejected(vec![Violation::from(&refusal), violation("missing")].into()));
     assert_eq!(status, 422);
 }
 
@@ -178,7 +179,7 @@ fn a_failed_record_is_to_be_sent_again() {
 fn the_status_of_a_batch_is_that_of_its_worst_record() {
     let committed = || Outcome::Committed(accepted(&[]));
     let stored = || Outcome::Stored(accepted(&[]));
-    let rejected = || Outcome::Rejected(vec![violation("missing")]);
+    let rejected = || Outcome::Rejected(vec![violation("missing")].into());
     let failed = || Outcome::Failed(Failure::SinkFull);
     let status = |outcomes| told(Shape::Batch, Results::All, outcomes).0;
     assert_eq!(status(vec![committed(), Outcome::Discarded]), 200);
@@ -197,7 +198,7 @@ fn one_of_each() -> Vec<Outcome> {
         Outcome::Committed(accepted(&[])),
         Outcome::Stored(accepted(&["old"])),
         Outcome::Discarded,
-        Outcome::Rejected(vec![violation("missing")]),
+        Outcome::Rejected(vec![violation("missing")].into()),
         fault(),
         Outcome::Failed(Failure::BreakerOpen { pause_ms: 0 }),
     ]
@@ -249,7 +250,7 @@ fn a_batch_that_is_safe_is_no_problem_and_one_all_rejected_is() {
     let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
     assert_eq!(keys, ["counts", "results"]);
     let (status, kind, body) =
-        told(Shape::Batch, Results::Errors, vec![Outcome::Rejected(vec![violation("missing")])]);
+        told(Shape::Batch, Results::Errors, vec![Outcome::Rejected(vec![violation("missing")].into())]);
     assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
     assert_eq!(
         body["detail"],
@@ -436,7 +437,7 @@ async fn an_answer_is_named_as_its_request_and_speaks_its_version() {
 #[test]
 fn ten_thousand_results_are_written_whole() {
     let outcomes = (0..10_000).map(|index| match index % 100 {
-        0 => Outcome::Rejected(vec![violation("missing")]),
+        0 => Outcome::Rejected(vec![violation("missing")].into()),
         _ => Outcome::Committed(accepted(&[])),
     });
     let (status, _, body) = told(Shape::Batch, Results::All, outcomes.collect());
@@ -447,7 +448,7 @@ fn ten_thousand_results_are_written_whole() {
 
 #[test]
 fn a_batch_of_nothing_but_wrong_records_lists_so_many_violations_in_full() {
-    let wrong = || Outcome::Rejected((0..8).map(|_| violation("missing")).collect());
+    let wrong = || Outcome::Rejected((0..8).map(|_| violation("missing")).collect::<Vec<_>>().into());
     let (status, _, body) = told(Shape::Batch, Results::All, (0..2_000).map(|_| wrong()).collect());
     assert_eq!(status, 422);
     let listed = |index: usize| body["results"][index]["violations"].as_array().unwrap().len();

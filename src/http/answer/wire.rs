@@ -3,7 +3,7 @@
 
 use super::Results;
 use crate::record::RecordId;
-use crate::verdict::{Accepted, Outcome, Violation};
+use crate::verdict::{Accepted, Outcome, Rejection, Violation};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
@@ -126,7 +126,7 @@ impl Serialize for List<'_> {
         let mut listed = 0;
         for (index, (id, outcome)) in self.records.iter().enumerate() {
             if self.results == Results::All || is_error(outcome) {
-                let most = if listed < VIOLATIONS_LISTED_MAX { usize::MAX } else { 1 };
+                let most = if listed < Rejection::LISTED_MAX { usize::MAX } else { 1 };
                 if let Outcome::Rejected(violations) = outcome {
                     listed += violations.len();
                 }
@@ -143,10 +143,6 @@ fn is_error(outcome: &Outcome) -> bool {
         Outcome::Rejected(_) | Outcome::Quarantined(_) | Outcome::Failed(_) => true,
     }
 }
-
-/// Violations that one answer lists in full: a record beyond has its first, and how many more there are. A batch
-/// of nothing but wrong records would else be answered with a thousand times its own size.
-pub(super) const VIOLATIONS_LISTED_MAX: usize = 10_000;
 
 struct Line<'a> {
     index: usize,
@@ -172,8 +168,9 @@ impl Serialize for Line<'_> {
             Outcome::Rejected(violations) => {
                 let listed = violations.len().min(self.most);
                 map.serialize_entry("violations", &Violations(&violations[..listed]))?;
-                if listed < violations.len() {
-                    map.serialize_entry("violations_omitted", &(violations.len() - listed))?;
+                let omitted = violations.len() - listed + violations.omitted();
+                if omitted > 0 {
+                    map.serialize_entry("violations_omitted", &omitted)?;
                 }
             }
             Outcome::Quarantined(fault) => {

@@ -79,7 +79,7 @@ fn what_the_contract_allows_passes() {
     };
     assert_eq!(refused(Verdict::Accept(full.clone())), None);
     assert_eq!(refused(Verdict::Split(vec![full, accepted()])), None);
-    assert_eq!(refused(Verdict::Reject(vec![wrong()])), None);
+    assert_eq!(refused(Verdict::Reject(vec![wrong()].into())), None);
     assert_eq!(refused(Verdict::Discard(String::new())), None);
 }
 
@@ -96,8 +96,8 @@ fn headers_of_the_gateways_own_are_refused_whatever_their_case() {
 #[test]
 fn codes_and_pointers_are_what_programs_expect() {
     for code in ["", "two words", "ä"] {
-        let detail =
-            refused(Verdict::Reject(vec![Violation { code: code.to_owned(), ..wrong() }])).expect(code);
+        let detail = refused(Verdict::Reject(vec![Violation { code: code.to_owned(), ..wrong() }].into()))
+            .expect(code);
         assert!(detail.contains("is no code: letters, digits and signs, no spaces"), "{detail}");
     }
     for (pointer, sound) in
@@ -111,11 +111,11 @@ fn codes_and_pointers_are_what_programs_expect() {
 fn what_is_too_long_is_told_by_its_length_and_the_limit() {
     let long = Violation { message: "x".repeat(LIMITS.message_bytes_max + 1), ..wrong() };
     assert_eq!(
-        refused(Verdict::Reject(vec![long])).unwrap(),
+        refused(Verdict::Reject(vec![long].into())).unwrap(),
         "record 0 of the call: 2049 bytes in a violation's message; at most 2048 are taken"
     );
     let parameters = vec![("a".to_owned(), "b".repeat(LIMITS.parameter_bytes_max + 1))];
-    assert!(refused(Verdict::Reject(vec![Violation { parameters, ..wrong() }])).is_some());
+    assert!(refused(Verdict::Reject(vec![Violation { parameters, ..wrong() }].into())).is_some());
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(super) struct Hearing<'a> {
     held: Held,
     /// Why no more of the plugin's answers can be kept.
     full: Option<Failure>,
+    /// Violations that are kept in full.
+    listed: usize,
 }
 
 /// What a request may spend on finding its records at fault: calls that went well cost nothing of it.
@@ -57,7 +59,7 @@ impl<'a> Hearing<'a> {
         let max = generation.limits.fault_budget;
         let judgement = Judgement { findings: Vec::with_capacity(records.len()), measurements: Vec::new() };
         let budget = FaultBudget { left: max, wall_end: None, max };
-        Hearing { generation, route, facts, records, judgement, budget, held, full: None }
+        Hearing { generation, route, facts, records, judgement, budget, held, full: None, listed: 0 }
     }
 
     pub fn hear(mut self, mut first: Option<First>) -> (Judgement, Held) {
@@ -174,7 +176,16 @@ impl<'a> Hearing<'a> {
     }
 
     /// Keeps an answer, if there is room for it; else its records fail.
-    fn keep(&mut self, range: &Range<usize>, answer: Answer) {
+    fn keep(&mut self, range: &Range<usize>, mut answer: Answer) {
+        for finding in &mut answer.findings {
+            if let Finding::Verdict(Verdict::Reject(rejection)) = finding {
+                if self.listed >= Rejection::LISTED_MAX {
+                    rejection.condense();
+                } else {
+                    self.listed += rejection.len();
+                }
+            }
+        }
         if let Err(failure) = self.held.charge(output::answer_bytes(&answer)) {
             self.full = Some(failure);
             return self.fail(range.len(), failure);

@@ -274,3 +274,14 @@ impl std::io::Write for Tee {
         Ok(())
     }
 }
+
+#[tokio::test]
+async fn a_closed_sink_lets_go_of_its_directory_although_somebody_still_has_it() {
+    let (data, disk) = (TempDir::new().unwrap(), FaultyDisk::default());
+    let sink = open(&data, &disk, config());
+    assert_eq!(deliver_one(&sink, "t").await, COMMITTED);
+    let kept = sink.clone();
+    sink.close();
+    assert!(Directory::lock(data.path()).is_ok());
+    assert_eq!(deliver_one(&kept, "t").await, Err(Failure::Draining));
+}

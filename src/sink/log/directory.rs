@@ -61,6 +61,13 @@ impl Directory {
         }
     }
 
+    /// Lets others take the directory, while values of it are still about. No log may be open.
+    pub(in crate::sink) fn release(&self) {
+        if let Err(error) = rustix::fs::flock(&*self.lock, FlockOperation::Unlock) {
+            tracing::warn!(dir = %self.path.display(), %error, "data directory is not let go before the end");
+        }
+    }
+
     /// The directory as it was given.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -103,7 +103,9 @@ fn finding(verdict: wit::Verdict) -> Finding {
     Finding::Verdict(match verdict {
         wit::Verdict::Accept(accepted) => Verdict::Accept(acceptance(accepted)),
         wit::Verdict::Split(parts) => Verdict::Split(parts.into_iter().map(acceptance).collect()),
-        wit::Verdict::Reject(violations) => Verdict::Reject(violations.into_iter().map(violation).collect()),
+        wit::Verdict::Reject(violations) => {
+            Verdict::Reject(violations.into_iter().map(violation).collect::<Vec<_>>().into())
+        }
         wit::Verdict::Discard(why) => Verdict::Discard(why),
         wit::Verdict::Fail(why) => {
             return Finding::Fault(Fault { kind: FaultKind::Declared, detail: why });
