@@ -85,6 +85,8 @@ impl App {
         })
         .await?;
         observe(&metrics, &sink);
+        let live = plugins.clone();
+        sink.look_after(Box::new(move || live.topics()));
         Ok(App::serve(config, metrics, sink, plugins, data_listener, admin_listener))
     }
 

@@ -43,7 +43,7 @@ use kept::Kept;
 use load::Host;
 use parking_lot::Mutex;
 use registry::Registry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,6 +168,14 @@ impl Plugins {
     /// What is live now. A request is judged by one snapshot from start to end.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.live.load_full()
+    }
+
+    /// The topics that what is live now may write to.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        let snapshot = self.snapshot();
+        let routes = snapshot.generations.iter().flat_map(|generation| &generation.manifest.routes);
+        let topics: BTreeSet<Arc<str>> = routes.flat_map(|route| route.topics.iter().cloned()).collect();
+        topics.into_iter().collect()
     }
 
     /// Looks at the directory now, and again at what was refused before.

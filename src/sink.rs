@@ -6,7 +6,7 @@ pub mod log;
 mod shipment;
 mod trouble;
 
-pub use kafka::{Config as KafkaConfig, ConfigError as KafkaConfigError, Sasl, Security, StartError};
+pub use kafka::{Config as KafkaConfig, ConfigError as KafkaConfigError, Sasl, Security, StartError, Topics};
 pub use log::OpenError;
 pub use shipment::{Delivered, Message, Shipment, Undelivered};
 
@@ -64,6 +64,13 @@ impl Sink {
                     tokio::join!(kafka.deliver(records), self.local.deliver(dead_letters));
                 order.merge(records, dead_letters)
             }
+        }
+    }
+
+    /// Tells Kafka what topics there will be records for, so that what is missing is known before they come.
+    pub fn look_after(&self, topics: Topics) {
+        if let Some(kafka) = &self.kafka {
+            kafka.look_after(topics);
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) fn setting(value: &Value) -> Result<String, (String, &'static str)> {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Boolean(value) => Ok(value.to_string()),
         Value::Table(table) => match table.0.get("file").map(|file| &file.value) {
-            Some(Value::Text(path)) if table.0.len() == 1 => secret(Path::new(path)),
+            Some(Value::Text(path) | Value::Word(path)) if table.0.len() == 1 => secret(Path::new(path)),
             _ => {
                 Err(("it is not a setting".to_owned(), "write text, or { file = \"path\" } and nothing else"))
             }

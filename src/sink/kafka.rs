@@ -39,6 +39,9 @@ pub(super) struct Kafka {
     shared: Arc<Shared>,
 }
 
+/// Tells the topics that plugins may write to.
+pub type Topics = Box<dyn Fn() -> Vec<Arc<str>> + Send + Sync>;
+
 /// What the lanes have together.
 pub(super) struct Shared {
     pub config: Config,
@@ -56,8 +59,10 @@ pub(super) struct Shared {
     /// The broker does not take us at all: the sentence for the operator.
     refused: RwLock<Option<String>>,
     is_refused: AtomicBool,
-    /// What was said last of connections.
-    passing: RwLock<Option<String>>,
+    /// What was said last of connections, without its numbers, and when.
+    passing: Mutex<Option<(String, Instant)>>,
+    /// The topics that plugins may write to.
+    topics: RwLock<Option<Topics>>,
     /// Wakes the watch.
     trouble: Notify,
     me: Weak<Shared>,
@@ -90,7 +95,8 @@ impl Kafka {
             opening: Mutex::default(),
             refused: RwLock::default(),
             is_refused: AtomicBool::new(false),
-            passing: RwLock::default(),
+            passing: Mutex::default(),
+            topics: RwLock::default(),
             trouble: Notify::new(),
             me: me.clone(),
         });
@@ -125,22 +131,30 @@ impl Kafka {
         answers
     }
 
+    /// From now on these are looked up, as soon as a broker answers and whenever there are others.
+    pub fn look_after(&self, topics: Topics) {
+        *self.shared.topics.write() = Some(topics);
+        self.shared.trouble.notify_one();
+    }
+
     /// With a spool a 2xx is possible while the disk works; without one only while the broker answers.
     pub fn readiness(&self, disk: impl FnOnce() -> Readiness) -> Readiness {
         if let Some(sentence) = self.shared.refused.read().clone() {
             return Readiness::Unavailable(sentence);
         }
         let lanes = self.shared.lanes();
-        let refused = lanes.iter().find_map(|lane| Some((lane, lane.alarm()?)));
-        if let Some((lane, refusal)) = refused.filter(|_| lanes.iter().all(|lane| lane.alarm().is_some())) {
-            return Readiness::Unavailable(self.shared.sentence(&lane.topic, refusal));
+        let refused: Vec<String> =
+            lanes.iter().filter_map(|lane| Some(self.shared.sentence(&lane.topic, lane.alarm()?))).collect();
+        if !refused.is_empty() && refused.len() == lanes.len() {
+            return Readiness::Unavailable(refused.join("; "));
         }
         disk()
     }
 
-    /// Waits for what is on its way, then lets go. Records in a spool stay there; gives their number. Blocks.
+    /// Waits for what is on its way, then lets go of the spools. Records in them stay; gives their number. Blocks.
     pub fn close(&self, timeout: Duration) -> u64 {
         *self.shared.opening.lock() = true;
+        *self.shared.topics.write() = None;
         // A broker that has not answered for so long will not do so before the gateway is expected to be gone.
         let end = std::time::Instant::now() + timeout.min(self.shared.config.produce_timeout);
         while std::time::Instant::now() < end && !self.shared.lanes().iter().all(|lane| lane.is_empty()) {
@@ -151,9 +165,20 @@ impl Kafka {
         let alone = self.shared.alone.write().take();
         drop((producer, alone));
         let lanes = std::mem::take(&mut *self.shared.lanes.write());
-        lanes.values().filter_map(|lane| lane.close()).sum()
+        let left = lanes.values().filter_map(|lane| lane.close()).sum();
+        // A drain that was told to end lets go of its lane when it next comes to wait.
+        for lane in lanes.into_values() {
+            let end = std::time::Instant::now() + CLOSE_PATIENCE;
+            while Arc::strong_count(&lane) > 1 && std::time::Instant::now() < end {
+                std::thread::park_timeout(CLOSE_PAUSE);
+            }
+        }
+        left
     }
 }
+
+/// How long a drain may take to end: it is at most in a sync.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether everything has landed.
 const CLOSE_PAUSE: Duration = Duration::from_millis(10);
@@ -214,6 +239,17 @@ impl Shared {
 
     fn is_refused(&self) -> bool {
         self.is_refused.load(Ordering::Relaxed)
+    }
+
+    /// The same is said once a minute.
+    fn note_passing(&self, reason: &str) {
+        const AGAIN: Duration = Duration::from_secs(60);
+        let words: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let mut said = self.passing.lock();
+        if said.as_ref().is_none_or(|(before, at)| *before != words || at.elapsed() > AGAIN) {
+            tracing::warn!(reason, "kafka connection");
+            *said = Some((words, Instant::now()));
+        }
     }
 
     fn watch_alarms(&self) {
@@ -295,11 +331,7 @@ impl Listener for Ear {
                 }
                 shared.is_refused.store(true, Ordering::Relaxed);
             }
-            Trouble::Passing(reason) => {
-                if shared.passing.write().replace(reason.clone()).as_ref() != Some(&reason) {
-                    tracing::warn!(reason, "kafka connection");
-                }
-            }
+            Trouble::Passing(reason) => shared.note_passing(&reason),
         }
         shared.trouble.notify_one();
     }

@@ -2,7 +2,7 @@
 
 use crate::process::PATIENCE;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,6 +19,8 @@ pub struct Broker {
     pub address: SocketAddr,
     /// What the gateway's connections are told to use: itself, or a proxy in front.
     pub gateway_address: SocketAddr,
+    /// For those with a password, by TLS.
+    pub secure_address: SocketAddr,
     child: Option<Child>,
 }
 
@@ -31,7 +33,9 @@ impl Broker {
     /// One that tells the gateway to come by way of a proxy, which is told where the broker really is.
     pub fn behind(proxy: Option<&crate::proxy::Proxy>) -> Broker {
         let directory = tempfile::tempdir().unwrap();
-        let [address, behind, controller] = [free(), free(), free()];
+        let [address, behind, secure_address, controller] = [free(), free(), free(), free()];
+        certify(directory.path());
+        let here = directory.path().display();
         let gateway_address = proxy.map_or(behind, |proxy| proxy.address);
         if let Some(proxy) = proxy {
             proxy.lead_to(behind);
@@ -39,27 +43,38 @@ impl Broker {
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.bootstrap.servers={controller}\n\
-             listeners=PLAINTEXT://{address},GATEWAY://{behind},CONTROLLER://{controller}\n\
-             advertised.listeners=PLAINTEXT://{address},GATEWAY://{gateway_address}\n\
+             listeners=PLAINTEXT://{address},GATEWAY://{behind},SECURE://{secure_address},CONTROLLER://{controller}\n\
+             advertised.listeners=PLAINTEXT://{address},GATEWAY://{gateway_address},SECURE://{secure_address}\n\
              inter.broker.listener.name=PLAINTEXT\ncontroller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATEWAY:PLAINTEXT\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATEWAY:PLAINTEXT,SECURE:SASL_SSL\n\
+             listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+             listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;\n\
+             listener.name.secure.ssl.keystore.type=PEM\nlistener.name.secure.ssl.keystore.location={here}/broker.pem\n\
+             authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+             super.users=User:ANONYMOUS;User:gateway\n\
              offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n\
              transaction.state.log.min.isr=1\nshare.coordinator.state.topic.replication.factor=1\n\
              share.coordinator.state.topic.min.isr=1\nauto.create.topics.enable=false\n\
-             file.delete.delay.ms=1000\nlog.dirs={}\n",
-            directory.path().join("data").display()
+             file.delete.delay.ms=1000\nlog.dirs={here}/data\n",
         );
         std::fs::write(directory.path().join("server.properties"), properties).unwrap();
-        let mut broker = Broker { directory, address, gateway_address, child: None };
+        let mut broker = Broker { directory, address, gateway_address, secure_address, child: None };
         let id = java("kafka.tools.StorageTool").arg("random-uuid").stderr(Stdio::null()).output().unwrap();
         let formatted = java("kafka.tools.StorageTool")
             .args(["format", "--standalone", "-t", String::from_utf8(id.stdout).unwrap().trim(), "-c"])
             .arg(broker.properties())
+            .args(["--add-scram", "SCRAM-SHA-512=[name=gateway,password=secret]"])
+            .args(["--add-scram", "SCRAM-SHA-512=[name=stranger,password=secret]"])
             .output()
             .unwrap();
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
         broker.run();
         broker
+    }
+
+    /// The certificate of the authority that signed the broker's.
+    pub fn authority(&self) -> PathBuf {
+        self.directory.path().join("authority.pem")
     }
 
     fn properties(&self) -> PathBuf {
@@ -110,12 +125,6 @@ impl Broker {
         deleted.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
     }
 
-    pub fn configure_topic(&self, name: &str, key: &str, value: &str) {
-        let config = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
-        let altered = block_on(self.admin().alter_configs([&config], &AdminOptions::new()));
-        altered.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
-    }
-
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address.to_string()).create().unwrap()
@@ -130,6 +139,20 @@ impl Drop for Broker {
 
 fn started(log: &Path) -> bool {
     std::fs::read_to_string(log).is_ok_and(|log| log.contains("Kafka Server started"))
+}
+
+/// A certificate for loopback, which is its own authority, and its key beside it for the broker.
+fn certify(directory: &Path) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "authority.pem"])
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let [key, certificate] =
+        ["key.pem", "authority.pem"].map(|name| std::fs::read_to_string(directory.join(name)).unwrap());
+    std::fs::write(directory.join("broker.pem"), key + &certificate).unwrap();
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -14,4 +14,5 @@ mod outage;
 mod process;
 mod proxy;
 mod refusal;
+mod secure;
 mod topic;

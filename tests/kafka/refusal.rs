@@ -10,7 +10,7 @@ use serde_json::Value;
 use sluicegate::sink::log::{Read, Reader, log_path};
 use std::time::{Duration, Instant};
 
-fn post(gateway: &Gateway, number: usize) -> Answer {
+pub fn post(gateway: &Gateway, number: usize) -> Answer {
     let mut client = Client::connect(gateway.data_address).unwrap();
     client.post(PATH, "application/json", body((1, number)).as_bytes()).unwrap()
 }
@@ -23,7 +23,7 @@ fn until_taken(gateway: &Gateway, number: usize) {
     }
 }
 
-fn get(gateway: &Gateway, path: &str) -> (u16, Value) {
+pub fn get(gateway: &Gateway, path: &str) -> (u16, Value) {
     let answer = Client::connect(gateway.admin_address).unwrap().get(path).unwrap();
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
@@ -37,7 +37,7 @@ fn a_missing_topic_is_an_operators_to_mend_and_needs_no_restart() {
     let problem: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((answer.status, &problem["reason"]), (503, &"sink_misconfigured".into()));
     let (status, readiness) = get(&gateway, "/readyz");
-    let reason = readiness["reasons"][0].as_str().unwrap().to_owned();
+    let reason = readiness["reasons"][0].as_str().unwrap();
     assert_eq!(status, 503);
     assert!(reason.contains(&format!("has no topic '{TOPIC}': create it")), "{reason}");
 
@@ -55,6 +55,17 @@ fn a_missing_topic_is_an_operators_to_mend_and_needs_no_restart() {
     until_taken(&gateway, 4);
     let arrived = topic::read(&broker, TOPIC);
     assert!(arrived.iter().any(|arrived| arrived.value == body((1, 4))));
+}
+
+#[test]
+fn topics_that_are_missing_are_made_where_the_operator_wants_it() {
+    let broker = Broker::start();
+    let directory = tempfile::tempdir().unwrap();
+    let mut launch = launch(&directory.path().join("data"), broker.gateway_address);
+    launch.command.env("SLUICEGATE__KAFKA__CREATE_TOPICS", "true");
+    let gateway = launch.start();
+    until_taken(&gateway, 0);
+    assert_eq!(topic::read(&broker, TOPIC).len(), 1);
 }
 
 /// Records of 2 kB, and one of 60 kB among them.

@@ -42,10 +42,10 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error};
+        use RDKafkaLogLevel::Debug;
         match level {
-            Emerg | Alert | Critical | Error => tracing::warn!(facility, line, "librdkafka"),
             Debug => tracing::trace!(facility, line, "librdkafka"),
+            // What is an error comes by `error` too.
             _ => tracing::debug!(facility, line, "librdkafka"),
         }
     }

@@ -3,7 +3,10 @@
 use super::Shared;
 use super::lane::Lane;
 use super::report::Refusal;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode as Code;
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,11 +18,16 @@ const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs as long as the gateway does.
 pub(super) async fn run(shared: Weak<Shared>) {
+    let mut known = BTreeSet::new();
     loop {
         let Some(now) = shared.upgrade() else { return };
-        let looked = tokio::task::spawn_blocking(move || look(&now)).await;
-        let Some(now) = shared.upgrade() else { return };
-        let quiet = !looked.unwrap_or(true);
+        let looking = tokio::task::spawn_blocking(move || {
+            let busy = look(&now, &mut known);
+            (busy, known)
+        });
+        let (Ok((busy, looked)), Some(now)) = (looking.await, shared.upgrade()) else { return };
+        known = looked;
+        let quiet = !busy;
         let woken = tokio::time::timeout(INTERVAL, now.trouble.notified()).await.is_ok();
         if quiet && !woken {
             // Nothing to do until somebody tells.
@@ -31,8 +39,9 @@ pub(super) async fn run(shared: Weak<Shared>) {
 }
 
 /// True: something is still to be mended.
-fn look(shared: &Arc<Shared>) -> bool {
+fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
     let replaced = shared.replace_failed_producer();
+    let found = shared.look_up_expected(known);
     let troubled: Vec<Arc<Lane>> =
         shared.lanes().into_iter().filter(|lane| lane.alarm().is_some()).collect();
     for lane in &troubled {
@@ -45,7 +54,7 @@ fn look(shared: &Arc<Shared>) -> bool {
         shared.is_refused.store(false, Ordering::Relaxed);
         tracing::info!("kafka lets the gateway in again");
     }
-    !troubled.is_empty() || shared.is_refused() || !replaced
+    !troubled.is_empty() || shared.is_refused() || !replaced || !found
 }
 
 /// What a broker says of a topic.
@@ -58,6 +67,45 @@ pub(super) enum Found {
 }
 
 impl Shared {
+    /// Looks up topics that plugins may write to and that were not looked up yet. False: there are some left.
+    fn look_up_expected(&self, known: &mut BTreeSet<Arc<str>>) -> bool {
+        let Some(topics) = self.topics.read().as_ref().map(|topics| topics()) else { return true };
+        known.retain(|topic| topics.contains(topic));
+        let mut complete = true;
+        for topic in topics.into_iter().filter(|topic| !known.contains(topic)).collect::<Vec<_>>() {
+            let mut found = self.look_up(&topic);
+            if found == Found::Refused(Refusal::NoTopic) && self.config.create_topics && self.create(&topic) {
+                found = Found::Topic;
+            }
+            match (found, self.open_lane(&topic)) {
+                (Found::Unknown, _) => complete = false,
+                (Found::Refused(refusal), Ok(Some(lane))) => {
+                    lane.note_refusal(refusal);
+                    known.insert(topic);
+                }
+                _ => drop(known.insert(topic)),
+            }
+        }
+        complete
+    }
+
+    /// Makes a topic with the brokers' defaults. Blocks.
+    fn create(&self, topic: &str) -> bool {
+        let admin: Result<AdminClient<DefaultClientContext>, _> = self.config.properties().create();
+        let (Ok(admin), Ok(runtime)) = (admin, tokio::runtime::Handle::try_current()) else { return false };
+        let wanted = NewTopic::new(topic, -1, TopicReplication::Fixed(-1));
+        let created = runtime.block_on(admin.create_topics([&wanted], &AdminOptions::new()));
+        let result = created.map_err(|error| error.to_string()).and_then(|results| match results.into_iter().next() {
+            Some(Err((_, code))) if code != Code::TopicAlreadyExists => Err(code.to_string()),
+            _ => Ok(()),
+        });
+        match &result {
+            Ok(()) => tracing::info!(topic, "kafka topic made"),
+            Err(reason) => tracing::error!(topic, reason, "kafka topic could not be made"),
+        }
+        result.is_ok()
+    }
+
     /// Blocks for `LOOK_UP_TIMEOUT` at most.
     pub(super) fn look_up(&self, topic: &str) -> Found {
         let producer = self.producer.read();
