@@ -43,6 +43,8 @@ pub struct Config {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
+    /// From one bit of an answer that the client takes to the next.
+    pub write_timeout: Duration,
     pub connections_max: usize,
     /// Requests being judged and delivered at a time, over all connections.
     pub in_flight_max: usize,

@@ -50,6 +50,12 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "How long a body may take after its headers; longer is 408.",
             milliseconds(1..=DAY_MS),
         ),
+        write_timeout: s.read(
+            "write_timeout_ms",
+            "30_000",
+            "How long a client may take nothing of its answer before it is cut off.",
+            milliseconds(1..=DAY_MS),
+        ),
         connections_max: s.read(
             "connections_max",
             "900",
@@ -65,7 +71,7 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
         body_budget_bytes: s.read(
             "body_budget_bytes",
             r#""256MiB""#,
-            "Bodies held at a time, over all connections; more are 503.",
+            "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
         http2_streams_max: s.read(

@@ -28,8 +28,12 @@ use tokio::net::{TcpListener, TcpStream};
 const CONNECTIONS_MAX: usize = 64;
 
 /// No browser or probe sends more or takes longer.
-const LIMITS: Limits =
-    Limits { header_bytes_max: 16 << 10, header_timeout: Duration::from_secs(10), http2_streams_max: 16 };
+const LIMITS: Limits = Limits {
+    header_bytes_max: 16 << 10,
+    header_timeout: Duration::from_secs(10),
+    write_timeout: Duration::from_secs(10),
+    http2_streams_max: 16,
+};
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -112,8 +116,7 @@ impl Desk {
             status = answer.status.as_u16(),
             "admin request answered"
         );
-        drop(ticket);
-        answer.into_response(&asked)
+        answer.into_response(&asked, ticket)
     }
 
     async fn reply(&self, head: &Parts, asked: &Asked) -> Answer {

@@ -8,11 +8,11 @@ use super::answer::{self, Answer, Asked, Results, Told};
 use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
-use super::ingest::{Place, Settled, ingest};
+use super::ingest::{Hold, Place, Settled, ingest};
 use super::readiness;
 use super::throttle::Throttle;
-use crate::pipeline::Pipeline;
-use crate::plugin::Plugins;
+use crate::pipeline::{Pipeline, Receipt};
+use crate::plugin::{Plugins, Route};
 use crate::shutdown::{Lifecycle, Phase};
 use crate::telemetry::{Metrics, RequestStatus};
 use hyper::body::Incoming;
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+
+#[cfg(test)]
+mod tests;
 
 const HEALTH: &str = "/health";
 
@@ -84,6 +87,7 @@ pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle:
     let protocol = Arc::new(Protocol::new(&connection::Limits {
         header_bytes_max: gateway.config.header_bytes_max,
         header_timeout: gateway.config.header_timeout,
+        write_timeout: gateway.config.write_timeout,
         http2_streams_max: gateway.config.http2_streams_max,
     }));
     let serve = |stream| {
@@ -113,31 +117,34 @@ async fn answer(
     let started = Instant::now();
     let asked = Asked::of(&request);
     if request.uri().path() == HEALTH {
-        return health(&gateway, &lifecycle, &asked).into_response(&asked);
+        return health(&gateway, &lifecycle, &asked).into_response(&asked, ticket);
     }
     let mut arrived = None;
-    let settled = ingest(&gateway, request, &ticket, &mut arrived).await;
-    let (answer, counts) = match &settled {
-        Ok(settled) => {
-            let (answer, counts) = told(&gateway, settled, &asked);
-            (answer, Some(counts))
+    let (answer, counts, error) = match ingest(&gateway, request, &ticket, &mut arrived).await {
+        Ok(Settled { receipt, place, results, hold }) => {
+            let (answer, counts) = told(receipt, hold, place.route(), results, &asked);
+            (answer, Some(counts), None)
         }
-        Err(error) => (answer::refusal(error, &asked), None),
+        Err(error) => (answer::refusal(&error, &asked), None, Some(error)),
     };
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
-    report.publish(&gateway, settled.as_ref().err());
-    answer.into_response(&asked)
+    report.publish(&gateway, error.as_ref());
+    answer.into_response(&asked, ticket)
 }
 
 /// The answer to records that are settled. It is held against the budget of bodies until it is written, as a client
-/// need not read it; where there is no room for its results, it goes without them.
-fn told(gateway: &Gateway, settled: &Settled, asked: &Asked) -> (Answer, Told) {
-    let of = |results| answer::receipt(&settled.receipt, settled.place.route(), results, asked);
-    let (answer, counts) = of(settled.results);
-    match gateway.bodies.lease(answer.len()) {
-        Ok(lease) => (answer.holding(lease), counts),
-        Err(_) => of(Results::Omitted),
+/// need not read it; where there is no room for its results, it goes without them. The place among those in
+/// flight is given back only here: what was found takes memory until then.
+fn told(receipt: Receipt, hold: Hold, route: &Route, results: Results, asked: &Asked) -> (Answer, Told) {
+    let Hold { permit, mut lease } = hold;
+    let of = |results| answer::receipt(&receipt, route, results, asked);
+    let (mut answer, counts) = of(results);
+    if lease.try_hold(answer.len()).is_err() {
+        (answer, _) = of(Results::Omitted);
+        lease.hold(answer.len());
     }
+    drop((receipt, permit));
+    (answer.holding(lease), counts)
 }
 
 /// What the operator is told of a request.
@@ -198,6 +205,7 @@ fn shed_reason(error: &IngestError) -> Option<&'static str> {
     match error {
         IngestError::Overloaded(_) => Some("in_flight"),
         IngestError::Body(BodyError::NoRoom { .. }) => Some("body_budget"),
+        IngestError::Body(BodyError::NoTurn { .. }) => Some("decompression"),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use super::activity::Ticket;
 use super::admission::Permit;
@@ -29,6 +30,16 @@ pub(super) struct Settled {
     pub place: Place,
     /// Which of the receipt's lines the client wants to see.
     pub results: Results,
+    pub hold: Hold,
+}
+
+/// What a request's findings hold until its answer is built.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// A place among those in flight.
+    pub permit: Permit,
+    /// Of the budget of bodies: first the request's own, then its findings', at last its answer's.
+    pub lease: Lease,
 }
 
 /// The route of a request, on the generation that judges it.
@@ -81,22 +92,23 @@ pub(super) async fn ingest(
         route: place.route,
         generation: place.generation.clone(),
     };
-    let receipt = settle(gateway, submission, permit, body.lease).await?;
-    Ok(Settled { receipt, place, results })
+    let hold = Hold { permit, lease: body.lease };
+    let (receipt, hold) = settle(gateway, submission, hold).await?;
+    Ok(Settled { receipt, place, results, hold })
 }
 
-/// A departing client leaves nothing half sent.
+/// A departing client leaves nothing half sent: what was held for it is then given back at the end.
 async fn settle(
     gateway: &Gateway,
     submission: Submission,
-    permit: Permit,
-    lease: Lease,
-) -> Result<Receipt, IngestError> {
+    mut hold: Hold,
+) -> Result<(Receipt, Hold), IngestError> {
     let pipeline = gateway.pipeline.clone();
     let work = async move {
         let receipt = pipeline.settle(submission).await;
-        drop((permit, lease));
-        receipt
+        // The request's bytes are gone, and what was found in them can be more.
+        hold.lease.hold(weight::of(&receipt));
+        (receipt, hold)
     };
     outlive(&gateway.tasks, work).await
 }

@@ -5,7 +5,7 @@ use super::accept::Door;
 use super::activity::Ticket;
 use super::admission::Admission;
 use super::answer::{self, Answer, Asked};
-use super::body::{self, Bodies};
+use super::body::{self, Bodies, Lease};
 use super::connection::{Answered, Limits, Protocol};
 use super::error::IngestError;
 use super::ingest::check_address;
@@ -36,7 +36,12 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         Setup {
-            limits: Limits { header_bytes_max: 16 << 10, header_timeout: PATIENCE, http2_streams_max: 8 },
+            limits: Limits {
+                header_bytes_max: 16 << 10,
+                header_timeout: PATIENCE,
+                write_timeout: PATIENCE,
+                http2_streams_max: 8,
+            },
             bodies: body::Limits {
                 bytes_max: 1 << 20,
                 inflated_bytes_max: 4 << 20,
@@ -48,6 +53,9 @@ impl Default for Setup {
         }
     }
 }
+
+/// How much `/large` answers: more than the buffers of both sides hold.
+pub const LARGE_BYTES: usize = 32 << 20;
 
 /// Where requests to `/gate` wait before they are answered.
 struct Gate {
@@ -186,15 +194,24 @@ struct Service {
 impl Service {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, ticket: Ticket) -> Answered {
         let asked = Asked::of(&request);
+        let is_large = request.uri().path() == "/large";
         let answer = match self.read(request, &ticket).await {
-            Ok(text) => Answer::text(StatusCode::OK, "text/plain", text),
+            Ok((_, mut lease)) if is_large => {
+                lease.hold(LARGE_BYTES);
+                Answer::text(StatusCode::OK, "text/plain", vec![b'a'; LARGE_BYTES]).holding(lease)
+            }
+            Ok((text, _)) => Answer::text(StatusCode::OK, "text/plain", text),
             Err(error) => answer::refusal(&error, &asked),
         };
-        answer.into_response(&asked)
+        answer.into_response(&asked, ticket)
     }
 
     /// In the order of `ingest`.
-    async fn read(&self, request: Request<Incoming>, ticket: &Ticket) -> Result<String, IngestError> {
+    async fn read(
+        &self,
+        request: Request<Incoming>,
+        ticket: &Ticket,
+    ) -> Result<(String, Lease), IngestError> {
         let (head, body) = request.into_parts();
         check_address(&head, ticket)?;
         let body = self.bodies.read(&head.headers, body).await?;
@@ -204,6 +221,6 @@ impl Service {
             self.gate.arrived.send(()).await.unwrap();
             self.gate.open.acquire().await.unwrap().forget();
         }
-        Ok(seen(&body.bytes))
+        Ok((seen(&body.bytes), body.lease))
     }
 }

@@ -177,7 +177,7 @@ fn kind(error: &IngestError) -> Kind {
             BodyError::Undecodable { .. } => Kind::BodyUndecodable,
             BodyError::TooSlow { .. } => Kind::BodyTooSlow,
             BodyError::Incomplete => Kind::BodyIncomplete,
-            BodyError::NoRoom { .. } => Kind::Overloaded,
+            BodyError::NoRoom { .. } | BodyError::NoTurn { .. } => Kind::Overloaded,
         },
         IngestError::Overloaded(_) => Kind::Overloaded,
         IngestError::Decode(DecodeError::TooMany { .. }) => Kind::TooManyRecords,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::http::activity::Activity;
 use crate::http::admission::Overloaded;
 use crate::http::body::{BodyError, UnsupportedCoding};
 use crate::http::error::{Allow, IngestError};
@@ -80,7 +81,7 @@ fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     let (answer, _) = receipt(&Receipt { shape: Shape::Single, records }, &route(), Results::All, &asked());
     let (message, id) = ("Insurance claim ingested successfully", id_text());
     assert_eq!(
-        String::from_utf8(answer.body).unwrap(),
+        String::from_utf8(answer.body.into()).unwrap(),
         format!(r#"{{"message":"{message}","claim_id":"C-1","record_id":"{id}","status":"committed"}}"#)
     );
     let (status, kind, body) = single(Outcome::Committed(accepted(&["old"])));
@@ -349,6 +350,13 @@ fn refused_bodies() -> Vec<Refusal> {
             "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no \
              room for this one at present; send it again after the time in Retry-After",
         ),
+        (
+            body(BodyError::NoTurn { max: 4, timeout: Duration::from_secs(30) }),
+            503,
+            "overloaded",
+            "4 other bodies are being decompressed, the most at a time, and the turn of this one did not come \
+             within 30000 ms (http.body_timeout_ms); send it again after the time in Retry-After",
+        ),
     ]
 }
 
@@ -409,14 +417,14 @@ fn refusals_carry_the_headers_that_http_wants_with_them() {
 async fn an_answer_is_named_as_its_request_and_speaks_its_version() {
     let too_slow = || IngestError::Body(BodyError::TooSlow { timeout: Duration::ZERO });
     let mut asked = asked();
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
     assert_eq!(response.headers()[CONNECTION], "close");
     asked.version = Version::HTTP_2;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert!(!response.headers().contains_key(CONNECTION));
     asked.method = Method::HEAD;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_ne!(response.headers()[CONTENT_LENGTH], "0");
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }

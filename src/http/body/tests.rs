@@ -1,6 +1,7 @@
 use super::*;
 use crate::http::rig::{Client, PATIENCE, Rig, SOON, Setup, detail, header, seen, status, within};
 use std::io::Write;
+use std::task::Poll;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
@@ -276,4 +277,51 @@ async fn what_a_body_inflates_to_is_charged_too() {
     let rig = setup.start().await;
     let answer = rig.exchange(post("content-encoding: gzip\r\n", gzip(&vec![0; 2 << 20]))).await;
     assert_eq!(status(&answer), 503);
+}
+
+fn patient_bodies(timeout: Duration) -> Bodies {
+    Bodies::new(Limits { bytes_max: 1, inflated_bytes_max: 64 << 20, timeout, budget_bytes: 1 << 30 })
+}
+
+fn packed(bodies: &Bodies, bytes: usize) -> Whole {
+    let bytes = Bytes::from(gzip(&vec![0; bytes]));
+    let mut lease = bodies.lease();
+    lease.grow(bytes.len()).unwrap();
+    Whole { bytes, lease }
+}
+
+#[tokio::test]
+async fn a_body_whose_turn_to_be_decompressed_does_not_come_is_told_so() {
+    let bodies = patient_bodies(SOON);
+    let _turns = bodies.inflations.clone().acquire_many_owned(INFLATIONS_MAX as u32).await.unwrap();
+    let refused = bodies.inflate(Coding::Gzip, packed(&bodies, 1 << 20)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "4 other bodies are being decompressed, the most at a time, and the turn of this one did not come \
+         within 150 ms (http.body_timeout_ms)"
+    );
+    // What is small takes no turn.
+    bodies.inflate(Coding::Gzip, packed(&bodies, 1 << 10)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_decompression_whose_client_has_left_keeps_its_turn_and_its_bytes_to_its_end() {
+    let bodies = patient_bodies(PATIENCE);
+    let whole = packed(&bodies, 48 << 20);
+    let charged = whole.bytes.len();
+    {
+        let mut inflating = std::pin::pin!(bodies.inflate(Coding::Gzip, whole));
+        // The first look begins it; then the client leaves.
+        assert!(std::future::poll_fn(|cx| Poll::Ready(inflating.as_mut().poll(cx).is_pending())).await);
+    }
+    assert_eq!(bodies.inflations.available_permits(), INFLATIONS_MAX - 1);
+    let mut room = bodies.lease();
+    assert!(room.grow((1 << 30) - charged + 1).is_err(), "what is being decompressed is not held");
+    let all = bodies.inflations.clone().acquire_many_owned(INFLATIONS_MAX as u32);
+    drop(within(all).await.unwrap());
+    let begun = Instant::now();
+    while room.grow(1 << 30).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "the budget is not given back");
+        tokio::task::yield_now().await;
+    }
 }

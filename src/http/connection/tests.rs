@@ -1,10 +1,11 @@
-use crate::http::rig::{SOON, Setup, detail, header, seen, status, within};
+use crate::http::rig::{LARGE_BYTES, PATIENCE, Rig, SOON, Setup, detail, header, seen, status, within};
 use crate::shutdown::Phase;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Connection, SendRequest, handshake};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,6 +15,7 @@ const GET_CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 fn impatient() -> Setup {
     let mut setup = Setup::default();
     setup.limits.header_timeout = SOON;
+    setup.limits.write_timeout = SOON;
     setup
 }
 
@@ -253,9 +255,7 @@ async fn more_streams_than_allowed_wait_for_their_turn() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
-    let mut setup = impatient();
-    setup.limits.header_timeout = SOON;
-    let mut rig = setup.start().await;
+    let mut rig = impatient().start().await;
     let mut client = rig.connect().await;
     // More answers than the buffers of both sides hold, never read.
     let flood = tokio::spawn(async move {
@@ -331,4 +331,107 @@ async fn an_answer_to_head_has_its_length_and_no_body() {
     let answer = rig.exchange("HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n").await;
     assert_eq!(header(&answer, "content-length"), Some(seen(b"").len().to_string().as_str()));
     assert!(answer.ends_with("\r\n\r\n"));
+}
+
+const GET_LARGE: &str = "GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// A client that takes its answer in small steps, each far sooner than this.
+fn unhurried() -> Setup {
+    let mut setup = impatient();
+    setup.limits.write_timeout = Duration::from_secs(1);
+    // Room for one large answer and not for two.
+    setup.bodies.budget_bytes = LARGE_BYTES + (1 << 20);
+    setup
+}
+
+/// A connection that the system takes little for beyond what is read.
+async fn narrow(rig: &Rig) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    within(socket.connect(rig.address)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
+    let rig = unhurried().start().await;
+    let mut stream = narrow(&rig).await;
+    stream.write_all(GET_LARGE.as_bytes()).await.unwrap();
+    let (mut step, mut all) = (vec![0; LARGE_BYTES / 20], 0);
+    // Over twenty times the header time-out, and twice the write time-out.
+    for _ in 0..20 {
+        tokio::time::sleep(SOON).await;
+        all += within(stream.read_exact(&mut step)).await.unwrap();
+    }
+    let mut rest = Vec::new();
+    within(stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(all + rest.len() > LARGE_BYTES);
+}
+
+/// Until the budget has room for another body of a megabyte.
+async fn room_again(rig: &Rig) {
+    let body = "a".repeat(1 << 20);
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let begun = Instant::now();
+    while status(&rig.exchange(&request).await) != 200 {
+        assert!(begun.elapsed() < PATIENCE, "the bytes of the answer are not given back");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_cut_off_and_its_answers_bytes_are_free() {
+    let mut setup = impatient();
+    setup.bodies.budget_bytes = LARGE_BYTES;
+    let rig = setup.start().await;
+    let mut stream = narrow(&rig).await;
+    stream.write_all(GET_LARGE.as_bytes()).await.unwrap();
+    assert_eq!(within(stream.read_u8()).await.unwrap(), b'H');
+    room_again(&rig).await;
+    let mut rest = Vec::new();
+    let _ = within(stream.read_to_end(&mut rest)).await; // what was under way, and no more
+    assert!(rest.len() < LARGE_BYTES, "{}", rest.len());
+}
+
+/// An HTTP/2 client that says it can take 64 KiB beyond what it has read.
+async fn narrow_http2(rig: &Rig) -> hyper::body::Incoming {
+    let io = TokioIo::new(rig.connect().await.stream);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1 << 16).initial_connection_window_size(1 << 16);
+    let (mut requests, connection) = within(builder.handshake(io)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("http://x/large").body(Full::<Bytes>::default()).unwrap();
+    let answer = within(requests.send_request(request)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.into_body()
+}
+
+#[tokio::test]
+async fn an_http2_client_that_reads_slowly_gets_all_of_its_answer() {
+    let rig = unhurried().start().await;
+    let mut body = narrow_http2(&rig).await;
+    let (mut all, mut pauses) = (0, 0);
+    while let Some(frame) = within(body.frame()).await {
+        all += frame.unwrap().into_data().map_or(0, |data| data.len());
+        if all / (LARGE_BYTES / 20) > pauses {
+            pauses += 1;
+            tokio::time::sleep(SOON).await;
+        }
+    }
+    assert_eq!(all, LARGE_BYTES);
+}
+
+#[tokio::test]
+async fn an_http2_client_that_stops_reading_is_cut_off_although_it_answers_pings() {
+    let mut setup = impatient();
+    setup.bodies.budget_bytes = LARGE_BYTES;
+    let rig = setup.start().await;
+    let mut body = narrow_http2(&rig).await;
+    room_again(&rig).await;
+    let mut all = 0;
+    while let Some(Ok(frame)) = within(body.frame()).await {
+        all += frame.into_data().map_or(0, |data| data.len());
+    }
+    assert!(all < LARGE_BYTES, "{all}");
 }

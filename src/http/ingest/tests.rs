@@ -1,6 +1,8 @@
 use super::*;
+use crate::http::admission::Admission;
 use crate::http::rig::within;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 #[test]
@@ -49,4 +51,22 @@ async fn a_panic_acknowledges_nothing() {
         "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
          report request_id"
     );
+}
+
+#[tokio::test]
+async fn what_was_held_for_a_client_that_has_left_is_given_back_when_its_records_are_settled() {
+    let admission = Admission::new(1);
+    let permit = admission.try_enter().unwrap();
+    let tasks = TaskTracker::new();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let work = async move {
+        may_go_on.await.unwrap();
+        permit
+    };
+    assert!(tokio::time::timeout(Duration::ZERO, outlive(&tasks, work)).await.is_err(), "the client leaves");
+    assert!(admission.try_enter().is_err());
+    go_on.send(()).unwrap();
+    tasks.close();
+    within(tasks.wait()).await;
+    assert!(admission.try_enter().is_ok());
 }
