@@ -15,6 +15,7 @@ mod error;
 mod header;
 mod ingest;
 mod length;
+mod message;
 mod readiness;
 #[cfg(test)]
 mod rig;

@@ -1,7 +1,8 @@
 //! What one connection is doing: read by those who may close it.
 
-use std::sync::Arc;
+use super::length::Doubt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Shared by a connection's wire, its requests and its driver.
@@ -17,8 +18,8 @@ pub(super) struct Activity {
     answers: AtomicUsize,
     /// When one last began or came a bit further, in milliseconds after `opened`.
     progressed_at_ms: AtomicU64,
-    /// The number of the request that states its body's length in two ways; 0: none.
-    ambiguous: AtomicU64,
+    /// The number of the first request that is not to be believed, and why.
+    doubt: OnceLock<(u64, Doubt)>,
     /// Whether bytes of the client may lie unread.
     unread: AtomicBool,
 }
@@ -32,7 +33,7 @@ impl Activity {
             quiet_since_ms: AtomicU64::new(0),
             answers: AtomicUsize::new(0),
             progressed_at_ms: AtomicU64::new(0),
-            ambiguous: AtomicU64::new(0),
+            doubt: OnceLock::new(),
             unread: AtomicBool::new(true),
         })
     }
@@ -82,9 +83,9 @@ impl Activity {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// The request of this number, counted from 1, has both Content-Length and Transfer-Encoding.
-    pub fn mark_ambiguous(&self, number: u64) {
-        self.ambiguous.store(number, Ordering::Relaxed);
+    /// The request of this number, counted from 1, and all behind it are not to be believed.
+    pub fn mark_doubtful(&self, number: u64, doubt: Doubt) {
+        let _ = self.doubt.set((number, doubt)); // the first is all there is: nothing is followed behind it
     }
 }
 
@@ -124,8 +125,10 @@ impl Ticket {
         self.activity.unread.store(false, Ordering::Relaxed);
     }
 
-    pub fn has_ambiguous_length(&self) -> bool {
-        self.activity.ambiguous.load(Ordering::Relaxed) == self.number
+    /// Why the request is not to be believed.
+    pub fn doubt(&self) -> Option<Doubt> {
+        let (from, doubt) = *self.activity.doubt.get()?;
+        (self.number >= from).then_some(doubt)
     }
 }
 

@@ -12,7 +12,7 @@ use super::answer::{self, Answer, Asked, Kind, plain};
 use super::connection::{Answered, Limits, Protocol};
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
-use super::{AdminConfig, readiness};
+use super::{AdminConfig, message, readiness};
 use crate::plugin::{self, EmptyDirectory};
 use crate::shutdown::{Lifecycle, Phase};
 use guard::{Exposure, Guard};
@@ -106,9 +106,10 @@ impl Desk {
         let asked = Asked::of(&request);
         let (head, body) = request.into_parts();
         drop(body); // nothing here takes one
-        let answer = match self.guard.check(&head) {
-            Ok(()) => self.reply(&head, &asked).await,
-            Err(error) => plain(error.kind(), &error.to_string(), &asked),
+        let answer = match (message::check(&head, &ticket), self.guard.check(&head)) {
+            (Err(error), _) => answer::refusal(&error, &asked),
+            (_, Err(error)) => plain(error.kind(), &error.to_string(), &asked),
+            (Ok(()), Ok(())) => self.reply(&head, &asked).await,
         };
         tracing::debug!(
             request_id = asked.id.as_str(),

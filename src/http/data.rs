@@ -9,8 +9,8 @@ use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
 use super::ingest::{Hold, Place, Settled, ingest};
-use super::readiness;
 use super::throttle::Throttle;
+use super::{message, readiness};
 use crate::pipeline::{Pipeline, Receipt};
 use crate::plugin::{Plugins, Route};
 use crate::shutdown::{Lifecycle, Phase};
@@ -116,11 +116,16 @@ async fn answer(
 ) -> Answered {
     let started = Instant::now();
     let asked = Asked::of(&request);
-    if request.uri().path() == HEALTH {
-        return health(&gateway, &lifecycle, &asked).into_response(&asked, ticket);
-    }
+    let (head, body) = request.into_parts();
     let mut arrived = None;
-    let (answer, counts, error) = match ingest(&gateway, request, &ticket, &mut arrived).await {
+    let settled = match message::check(&head, &ticket) {
+        Err(error) => Err(error),
+        Ok(()) if head.uri.path() == HEALTH => {
+            return health(&gateway, &lifecycle, &asked).into_response(&asked, ticket);
+        }
+        Ok(()) => ingest(&gateway, &head, body, &ticket, &mut arrived).await,
+    };
+    let (answer, counts, error) = match settled {
         Ok(Settled { receipt, place, results, hold }) => {
             let (answer, counts) = told(receipt, hold, place.route(), results, &asked);
             (answer, Some(counts), None)

@@ -10,19 +10,14 @@ use super::answer::Results;
 use super::body::Lease;
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
-use super::header::{self, HeaderError};
+use super::header;
 use crate::pipeline::{Receipt, Submission};
 use crate::plugin::{Facts, Generation, Route};
 use crate::record::{self, Framing, RecordIds};
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
-
-/// Addresses hold a route and a word; a longer one is a mistake, or data that would end up in other
-/// people's logs.
-const URI_BYTES_MAX: usize = 8 << 10;
 
 /// Records that have come to their end.
 pub(super) struct Settled {
@@ -62,15 +57,14 @@ impl Place {
 /// place even of a request that is refused there.
 pub(super) async fn ingest(
     gateway: &Gateway,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: Incoming,
     ticket: &Ticket,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
-    let (head, body) = request.into_parts();
-    check_address(&head, ticket)?;
     let found = gateway.plugins.snapshot().route(head.uri.path())?;
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
-    let results = check_head(&head)?;
+    let results = check_head(head)?;
     let content_type = header::content_type(&head.headers)?;
     let framing = Framing::of(content_type, &place.route().input)?;
     let body = gateway.bodies.read(&head.headers, body).await?;
@@ -119,18 +113,6 @@ async fn outlive<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, IngestError> {
     tasks.spawn(work).await.map_err(|_| IngestError::Panicked)
-}
-
-/// What must be right before the address is believed.
-pub(super) fn check_address(head: &Parts, ticket: &Ticket) -> Result<(), IngestError> {
-    if ticket.has_ambiguous_length() {
-        return Err(HeaderError::TwoLengths.into());
-    }
-    let bytes = head.uri.path_and_query().map_or(0, |address| address.as_str().len());
-    if bytes > URI_BYTES_MAX {
-        return Err(IngestError::UriTooLong { bytes, max: URI_BYTES_MAX });
-    }
-    Ok(())
 }
 
 /// What must be right whatever the route takes. No browser is a producer, so that OPTIONS is as wrong as GET.

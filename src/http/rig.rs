@@ -8,7 +8,7 @@ use super::answer::{self, Answer, Asked};
 use super::body::{self, Bodies, Lease};
 use super::connection::{Answered, Limits, Protocol};
 use super::error::IngestError;
-use super::ingest::check_address;
+use super::message;
 use crate::shutdown::{Lifecycle, Phase, Shutdown};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
@@ -153,7 +153,8 @@ pub async fn within<F: Future>(future: F) -> F::Output {
 
 /// The status of an answer as it came over the wire.
 pub fn status(answer: &str) -> u16 {
-    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    let rest = answer.strip_prefix("HTTP/1.1 ").or_else(|| answer.strip_prefix("HTTP/1.0 "));
+    let status = rest.and_then(|rest| rest.get(..3));
     status.unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap()
 }
 
@@ -213,7 +214,7 @@ impl Service {
         ticket: &Ticket,
     ) -> Result<(String, Lease), IngestError> {
         let (head, body) = request.into_parts();
-        check_address(&head, ticket)?;
+        message::check(&head, ticket)?;
         let body = self.bodies.read(&head.headers, body).await?;
         ticket.body_ended();
         let _permit = self.admission.try_enter()?;

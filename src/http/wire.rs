@@ -80,8 +80,8 @@ impl Wire {
             return;
         }
         self.activity.arrived();
-        if let Some(number) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
-            self.activity.mark_ambiguous(number);
+        if let Some((number, doubt)) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
+            self.activity.mark_doubtful(number, doubt);
         }
     }
 

@@ -27,6 +27,7 @@ pub(in crate::http) enum Kind {
     NotAcceptable,
     QueryInvalid,
     HeaderInvalid,
+    TransferEncodingUnsupported,
     ContentTypeUnsupported,
     ContentEncodingUnsupported,
     BodyTooLarge,
@@ -60,6 +61,9 @@ impl Kind {
             Kind::NotAcceptable => ("not-acceptable", S::NOT_ACCEPTABLE, "Answer not acceptable"),
             Kind::QueryInvalid => ("query-invalid", S::BAD_REQUEST, "Query not understood"),
             Kind::HeaderInvalid => ("header-invalid", S::BAD_REQUEST, "Header not understood"),
+            Kind::TransferEncodingUnsupported => {
+                ("transfer-encoding-unsupported", S::NOT_IMPLEMENTED, "Transfer encoding not understood")
+            }
             Kind::ContentTypeUnsupported => {
                 ("content-type-unsupported", S::UNSUPPORTED_MEDIA_TYPE, "Content type not taken")
             }
@@ -154,7 +158,12 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
             | BodyError::TooSlow { .. }
             | BodyError::Incomplete,
         )
-        | IngestError::Header(HeaderError::TwoLengths) => answer.with(CONNECTION, CLOSE),
+        | IngestError::Header(
+            HeaderError::TwoLengths
+            | HeaderError::Unfollowed
+            | HeaderError::TransferUnsupported { .. }
+            | HeaderError::ChunkedTwice,
+        ) => answer.with(CONNECTION, CLOSE),
         _ => answer,
     }
 }
@@ -167,6 +176,7 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::UriTooLong { .. } => Kind::UriTooLong,
         IngestError::NotAcceptable => Kind::NotAcceptable,
         IngestError::Query { .. } => Kind::QueryInvalid,
+        IngestError::Header(HeaderError::TransferUnsupported { .. }) => Kind::TransferEncodingUnsupported,
         IngestError::Header(_) => Kind::HeaderInvalid,
         IngestError::Type(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {

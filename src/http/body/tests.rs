@@ -7,13 +7,16 @@ use tokio::time::Instant;
 
 fn post(headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let head =
-        format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
 fn chunked(chunks: &[&[u8]]) -> Vec<u8> {
-    let mut request = b"POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let mut request =
+        b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for chunk in chunks {
         write!(request, "{:x}\r\n", chunk.len()).unwrap();
         request.extend_from_slice(chunk);
@@ -57,7 +60,7 @@ async fn bodies_arrive_as_they_were_sent() {
     is_seen(&rig.exchange(post("", &body)).await, &body);
     let chunks: Vec<_> = body.chunks(999).collect();
     is_seen(&rig.exchange(chunked(&chunks)).await, &body);
-    let trailed = "POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+    let trailed = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
                    1;x=y\r\na\r\n0\r\nt: u\r\n\r\n";
     is_seen(&rig.exchange(trailed).await, b"a");
 }
@@ -99,7 +102,7 @@ async fn a_body_that_trickles_is_cut_off() {
     let rig = setup.start().await;
     let (read, mut write) = rig.connect().await.stream.into_split();
     let trickle = tokio::spawn(async move {
-        let _ = write.write_all(b"POST / HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n").await;
+        let _ = write.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n").await;
         while write.write_all(b"a").await.is_ok() {
             tokio::time::sleep(SOON / 10).await;
         }
@@ -122,7 +125,8 @@ async fn a_body_that_trickles_is_cut_off() {
 #[tokio::test]
 async fn a_body_that_is_not_cut_as_http_wants_is_refused() {
     let rig = Setup::default().start().await;
-    let answer = rig.exchange("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n").await;
+    let answer =
+        rig.exchange("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n").await;
     is_refused(
         &answer,
         400,
@@ -232,7 +236,7 @@ fn wide_zstd() -> Vec<u8> {
 
 async fn send_half(rig: &Rig) -> Client {
     let mut client = rig.connect().await;
-    client.send("POST / HTTP/1.1\r\ncontent-length: 200\r\n\r\n").await;
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200\r\n\r\n").await;
     client.send([b'a'; 100]).await;
     client
 }
