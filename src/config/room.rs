@@ -74,6 +74,12 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
+        violations_listed_max: s.read(
+            "violations_listed_max",
+            "10_000",
+            "Violations an answer lists in full; records beyond have their first and how many more there are.",
+            count(1..=10_000_000),
+        ),
         http2_streams_max: s.read(
             "http2_streams_max",
             "100",
@@ -114,6 +120,12 @@ pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminCon
             "[]",
             "Host names it answers to beside those of loopback and its own address, e.g. [\"gateway.internal\"].",
             texts,
+        ),
+        connections_max: s.read(
+            "connections_max",
+            "64",
+            "Connections at a time: operators, probes and scrapes are few, and each takes a file from producers.",
+            count(1..=1_000_000),
         ),
     }
 }

@@ -46,6 +46,15 @@ pub(super) enum Results {
     Omitted,
 }
 
+/// What of a batch's results an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Show {
+    pub results: Results,
+    /// Violations listed in full: a record beyond has its first, and how many more there are. A batch of
+    /// nothing but wrong records would else be answered with a thousand times its own size.
+    pub violations_max: usize,
+}
+
 /// What an answer needs to know of its request.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {

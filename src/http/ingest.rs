@@ -11,13 +11,17 @@ use super::body::Lease;
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
 use super::header;
+use super::origin::foreign_page;
 use crate::pipeline::{Receipt, Submission};
-use crate::plugin::{Facts, Generation, Route};
+use crate::plugin::{Facts, Generation, Match, Route, RouteError, Snapshot};
 use crate::record::{self, Framing, RecordIds};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
+
+/// Routes that the answer to a wrong path names: as many as one reads.
+const ROUTES_LISTED_MAX: usize = 8;
 
 /// Records that have come to their end.
 pub(super) struct Settled {
@@ -62,7 +66,7 @@ pub(super) async fn ingest(
     ticket: &Ticket,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
-    let found = gateway.plugins.snapshot().route(head.uri.path())?;
+    let found = find(&gateway.plugins.snapshot(), head.uri.path())?;
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
     let results = check_head(head)?;
     let content_type = header::content_type(&head.headers)?;
@@ -89,6 +93,20 @@ pub(super) async fn ingest(
     let hold = Hold { permit, lease: body.lease };
     let (receipt, hold) = settle(gateway, submission, hold).await?;
     Ok(Settled { receipt, place, results, hold })
+}
+
+fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
+    snapshot.route(path).map_err(|error| match error {
+        RouteError::Unavailable { .. } => error.into(),
+        RouteError::Unknown => {
+            let declared = snapshot.generations().iter().flat_map(|live| &live.manifest.routes);
+            let mut routes: Vec<_> = declared.map(|route| route.path.clone()).collect();
+            routes.sort();
+            let others = routes.len().saturating_sub(ROUTES_LISTED_MAX);
+            routes.truncate(ROUTES_LISTED_MAX);
+            IngestError::RouteUnknown { routes, others }
+        }
+    })
 }
 
 /// A departing client leaves nothing half sent: what was held for it is then given back at the end.
@@ -119,6 +137,9 @@ async fn outlive<T: Send + 'static>(
 fn check_head(head: &Parts) -> Result<Results, IngestError> {
     if !Allow::Post.includes(&head.method) {
         return Err(IngestError::Method { given: head.method.clone(), allow: Allow::Post });
+    }
+    if let Some(page) = foreign_page(head) {
+        return Err(IngestError::CrossSite { page });
     }
     if !header::accepts_json(&head.headers) {
         return Err(IngestError::NotAcceptable);

@@ -1,7 +1,7 @@
 //! What the tests of this room stand on: a real listener, with a service behind it that reads bodies as
 //! `ingest` does and tells what it has read.
 
-use super::accept::Door;
+use super::accept::{Door, Limit};
 use super::activity::Ticket;
 use super::admission::Admission;
 use super::answer::{self, Answer, Asked};
@@ -93,10 +93,10 @@ impl Setup {
             admission: Admission::new(self.in_flight_max),
             gate,
         });
-        let connections_max = self.connections_max;
+        let limit = Limit { connections_max: self.connections_max, key: "http.connections_max" };
         let served = tokio::spawn(async move {
             let serve = |stream| serve(protocol.clone(), service.clone(), lifecycle.clone(), stream);
-            Door::new(connections_max, serve, |reason| shed_sender.try_send(reason).unwrap())
+            Door::new(limit, serve, |reason| shed_sender.try_send(reason).unwrap())
                 .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
                 .await;
         });

@@ -3,6 +3,7 @@ use super::*;
 use crate::verdict::{
     Accepted, AttributeValue, Counted, Failure, Fault, InstrumentKind, Measurement, MeasurementTable, Outcome,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const VALUES_MAX: usize = 3;
 
@@ -357,6 +358,24 @@ fn the_gateways_own_counts_are_there() {
     assert!(value("process_unix_file_descriptor_count") > 2.0);
     assert!(value("process_uptime_seconds") >= 0.0);
     assert_eq!(value("gateway_build_info{version="), 1.0);
+}
+
+#[test]
+fn the_sink_is_asked_once_a_scrape() {
+    let metrics = metrics();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    metrics.observe_sink(Box::new(move || {
+        let bytes = counted.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        vec![SinkGauge { topic: "raw".into(), bytes, segments: bytes, ..SinkGauge::default() }]
+    }));
+    for scrape in 1..4 {
+        let text = metrics.render();
+        assert_eq!(asked.load(Ordering::Relaxed), scrape);
+        for name in ["gateway_sink_size_bytes", "gateway_sink_segments"] {
+            assert!(text.contains(&format!("{name}{{topic=\"raw\"}} {scrape}\n")), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::guard::GuardError;
 use super::*;
-use crate::plugin::{PluginState, PluginStatus, RefusedFile, RouteStatus};
+use crate::plugin::{self, PluginState, PluginStatus, RefusedFile, RouteStatus};
 use hyper::{Method, Version};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};

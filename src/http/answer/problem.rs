@@ -34,6 +34,7 @@ pub(in crate::http) enum Kind {
     BodyTooSlow,
     BodyUndecodable,
     BodyIncomplete,
+    BodyEmpty,
     BodyMalformed,
     TooManyRecords,
     Overloaded,
@@ -42,6 +43,7 @@ pub(in crate::http) enum Kind {
     HostUnknown,
     Forbidden,
     NotFound,
+    LookFailed,
 }
 
 impl Kind {
@@ -74,13 +76,15 @@ impl Kind {
             Kind::BodyTooSlow => ("body-too-slow", S::REQUEST_TIMEOUT, "Body too slow"),
             Kind::BodyUndecodable => ("body-undecodable", S::BAD_REQUEST, "Body cannot be decompressed"),
             Kind::BodyIncomplete => ("body-incomplete", S::BAD_REQUEST, "Body incomplete"),
-            Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body holds no records"),
+            Kind::BodyEmpty => ("body-empty", S::BAD_REQUEST, "Body holds no records"),
+            Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body cannot be cut into records"),
             Kind::TooManyRecords => ("too-many-records", S::PAYLOAD_TOO_LARGE, "Too many records"),
             Kind::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Gateway overloaded"),
             Kind::Panicked => ("gateway-failed", S::INTERNAL_SERVER_ERROR, "Gateway failed"),
             Kind::HostUnknown => ("host-unknown", S::MISDIRECTED_REQUEST, "Host name not known here"),
             Kind::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed here"),
             Kind::NotFound => ("not-found", S::NOT_FOUND, "Nothing here"),
+            Kind::LookFailed => ("look-failed", S::SERVICE_UNAVAILABLE, "No answer at present"),
         }
     }
 }
@@ -170,7 +174,8 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
 
 fn kind(error: &IngestError) -> Kind {
     match error {
-        IngestError::Route(RouteError::Unknown) => Kind::RouteUnknown,
+        IngestError::Route(RouteError::Unknown) | IngestError::RouteUnknown { .. } => Kind::RouteUnknown,
+        IngestError::CrossSite { .. } => Kind::Forbidden,
         IngestError::Route(RouteError::Unavailable { .. }) => Kind::PluginUnavailable,
         IngestError::Method { .. } => Kind::MethodNotAllowed,
         IngestError::UriTooLong { .. } => Kind::UriTooLong,
@@ -191,7 +196,8 @@ fn kind(error: &IngestError) -> Kind {
         },
         IngestError::Overloaded(_) => Kind::Overloaded,
         IngestError::Decode(DecodeError::TooMany { .. }) => Kind::TooManyRecords,
-        IngestError::Decode(DecodeError::Empty | DecodeError::Array(_)) => Kind::BodyMalformed,
+        IngestError::Decode(DecodeError::Empty) => Kind::BodyEmpty,
+        IngestError::Decode(DecodeError::Array(_)) => Kind::BodyMalformed,
         IngestError::Panicked => Kind::Panicked,
     }
 }

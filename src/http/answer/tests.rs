@@ -6,7 +6,7 @@ use crate::http::error::{Allow, IngestError};
 use crate::http::header::HeaderError;
 use crate::pipeline::Receipt;
 use crate::plugin::{Route, RouteError};
-use crate::record::{DecodeError, Input, RecordId, Shape, UnsupportedType};
+use crate::record::{self, DecodeError, Framing, Input, RecordId, RecordIds, Shape, UnsupportedType};
 use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Violation};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -59,10 +59,14 @@ fn fault() -> Outcome {
     Outcome::Quarantined(Fault { kind: FaultKind::Deadline, detail: "for the operator only".into() })
 }
 
+fn show(results: Results) -> Show {
+    Show { results, violations_max: 10_000 }
+}
+
 /// Status, content type and body of the answer to a receipt.
 fn told(shape: Shape, results: Results, outcomes: Vec<Outcome>) -> (u16, String, Value) {
     let records = outcomes.into_iter().map(|outcome| (ID, outcome)).collect();
-    let (answer, _) = receipt(&Receipt { shape, records }, &route(), results, &asked());
+    let (answer, _) = receipt(&Receipt { shape, records }, &route(), show(results), &asked());
     read(answer)
 }
 
@@ -78,7 +82,8 @@ fn single(outcome: Outcome) -> (u16, String, Value) {
 #[test]
 fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     let records = vec![(ID, Outcome::Committed(accepted(&[])))];
-    let (answer, _) = receipt(&Receipt { shape: Shape::Single, records }, &route(), Results::All, &asked());
+    let (answer, _) =
+        receipt(&Receipt { shape: Shape::Single, records }, &route(), show(Results::All), &asked());
     let (message, id) = ("Insurance claim ingested successfully", id_text());
     assert_eq!(
         String::from_utf8(answer.body.into()).unwrap(),
@@ -153,7 +158,7 @@ fn a_failed_record_is_to_be_sent_again() {
     for failure in Failure::ALL {
         let records = vec![(ID, Outcome::Failed(failure))];
         let (answer, _) =
-            receipt(&Receipt { shape: Shape::Single, records }, &route(), Results::All, &asked());
+            receipt(&Receipt { shape: Shape::Single, records }, &route(), show(Results::All), &asked());
         assert!(["1", "2", "3"].contains(&answer.headers[RETRY_AFTER].to_str().unwrap()));
         let (status, _, body) = read(answer);
         assert_eq!((status, &body["reason"]), (503, &json!(failure.as_str())));
@@ -242,7 +247,19 @@ fn a_batch_that_is_safe_is_no_problem_and_one_all_rejected_is() {
     assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
     assert_eq!(
         body["detail"],
-        "of 1 record each is rejected; correct what their 'violations' name and send them again"
+        "the only record is rejected; correct what its 'violations' name and send it again"
+    );
+    let (_, _, two) =
+        told(Shape::Batch, Results::All, vec![Outcome::Rejected(vec![violation("missing")]); 2]);
+    assert_eq!(
+        two["detail"],
+        "all 2 records are rejected; correct what their 'violations' name and send them again"
+    );
+    let (_, _, failed) = told(Shape::Batch, Results::All, vec![Outcome::Failed(Failure::SinkFull)]);
+    assert_eq!(
+        failed["detail"],
+        "the only record failed and may be sent again, alone or with the rest of the batch: 'reason' says why, \
+         and sending a record again that is committed or stored publishes it twice"
     );
     assert_eq!(body["results"][0]["violations"], json!([violation_json("missing")]));
 }
@@ -261,6 +278,33 @@ fn refused_heads() -> Vec<Refusal> {
             404,
             "route-unknown",
             "no plugin serves this path; GET /plugins on the admin port lists the routes",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec![], others: 0 },
+            404,
+            "route-unknown",
+            "no plugin serves this path, nor any other at present; GET /plugins on the admin port tells the \
+             operator why",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec!["/a/".into(), "/b/{c}".into()], others: 0 },
+            404,
+            "route-unknown",
+            "no plugin serves this path; post records to /a/, /b/{c}",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec!["/a/".into(), "/b/".into()], others: 3 },
+            404,
+            "route-unknown",
+            "no plugin serves this path; post records to /a/, /b/, or one of 3 others that GET /plugins on the \
+             admin port lists for the operator",
+        ),
+        (
+            IngestError::CrossSite { page: "http://evil.example".into() },
+            403,
+            "forbidden",
+            "a page of 'http://evil.example' may not make a browser post records here; let a program post \
+             them, such as the server of that page",
         ),
         (
             RouteError::Unavailable { plugin: "p".into() }.into(),
@@ -360,6 +404,12 @@ fn refused_bodies() -> Vec<Refusal> {
     ]
 }
 
+fn uncuttable() -> DecodeError {
+    let limits = record::Limits { records_max: 9, record_bytes_max: 9 };
+    let (framing, ids) = (Framing::Json, RecordIds::minted_at(1));
+    record::decode(framing, Bytes::from_static(b"[1,,2]"), &limits, ids).unwrap_err()
+}
+
 fn refused_records() -> Vec<Refusal> {
     vec![
         (
@@ -369,7 +419,14 @@ fn refused_records() -> Vec<Refusal> {
             "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at \
              present; send it again after the time in Retry-After",
         ),
-        (DecodeError::Empty.into(), 400, "body-malformed", "the body holds no record; send at least one"),
+        (
+            uncuttable().into(),
+            400,
+            "body-malformed",
+            "the body begins with '[' but cannot be cut into elements: at byte 3 of the array an element is \
+             missing between two commas; send a JSON array or a record a line",
+        ),
+        (DecodeError::Empty.into(), 400, "body-empty", "the body holds no record; send at least one"),
         (
             DecodeError::TooMany { max: 5 }.into(),
             413,

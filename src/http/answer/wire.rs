@@ -1,7 +1,7 @@
 //! The JSON of answers, written as it is made: an answer to 10,000 records is built nowhere but in its
 //! buffer.
 
-use super::Results;
+use super::{Results, Show};
 use crate::record::RecordId;
 use crate::verdict::{Accepted, Outcome, Violation};
 use serde::ser::{SerializeMap, SerializeSeq};
@@ -114,19 +114,19 @@ pub(super) struct Batch<'a> {
 /// One result a record, in request order.
 pub(super) struct List<'a> {
     pub records: &'a [(RecordId, Outcome)],
-    pub results: Results,
+    pub show: Show,
 }
 
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.results == Results::Omitted {
+        if self.show.results == Results::Omitted {
             return serializer.serialize_none();
         }
         let mut list = serializer.serialize_seq(None)?;
         let mut listed = 0;
         for (index, (id, outcome)) in self.records.iter().enumerate() {
-            if self.results == Results::All || is_error(outcome) {
-                let most = if listed < VIOLATIONS_LISTED_MAX { usize::MAX } else { 1 };
+            if self.show.results == Results::All || is_error(outcome) {
+                let most = if listed < self.show.violations_max { usize::MAX } else { 1 };
                 if let Outcome::Rejected(violations) = outcome {
                     listed += violations.len();
                 }
@@ -143,10 +143,6 @@ fn is_error(outcome: &Outcome) -> bool {
         Outcome::Rejected(_) | Outcome::Quarantined(_) | Outcome::Failed(_) => true,
     }
 }
-
-/// Violations that one answer lists in full: a record beyond has its first, and how many more there are. A batch
-/// of nothing but wrong records would else be answered with a thousand times its own size.
-pub(super) const VIOLATIONS_LISTED_MAX: usize = 10_000;
 
 struct Line<'a> {
     index: usize,

@@ -33,6 +33,8 @@ fn route() -> Route {
     }
 }
 
+const SHOW: Show = Show { results: Results::All, violations_max: 10_000 };
+
 /// Of records that are all wrong, in so many ways each.
 fn receipt(records: usize, violations: usize) -> Receipt {
     let violation = Violation {
@@ -59,7 +61,7 @@ fn an_answer_holds_its_bytes_to_its_end_and_its_place_until_it_is_built() {
     let (bodies, admission) = (bodies(), Admission::new(1));
     let hold = hold(&admission, bodies.lease());
     assert!(admission.try_enter().is_err());
-    let (answer, counts) = told(receipt(10, 10), hold, &route(), Results::All, &asked());
+    let (answer, counts) = told(receipt(10, 10), hold, &route(), SHOW, &asked());
     assert_eq!(counts.rejected, 10);
     assert!(admission.try_enter().is_ok());
     let bytes = answer.len();
@@ -75,7 +77,7 @@ fn findings_that_were_held_make_room_for_their_answer_and_leave_nothing_held() {
     let mut lease = bodies.lease();
     lease.hold(2 * BUDGET_BYTES); // found, and more than there is room for
     assert!(!room_for(&bodies, 1));
-    let (answer, _) = told(receipt(10, 10), hold(&admission, lease), &route(), Results::All, &asked());
+    let (answer, _) = told(receipt(10, 10), hold(&admission, lease), &route(), SHOW, &asked());
     assert!(room_for(&bodies, BUDGET_BYTES - answer.len()));
 }
 
@@ -84,8 +86,7 @@ fn an_answer_there_is_no_room_for_goes_without_its_results() {
     let (bodies, admission) = (bodies(), Admission::new(1));
     let mut other = bodies.lease();
     other.grow(BUDGET_BYTES).unwrap();
-    let (answer, counts) =
-        told(receipt(10, 10), hold(&admission, bodies.lease()), &route(), Results::All, &asked());
+    let (answer, counts) = told(receipt(10, 10), hold(&admission, bodies.lease()), &route(), SHOW, &asked());
     assert!(answer.len() < 600, "{}", answer.len());
     assert_eq!((answer.status, counts.rejected), (StatusCode::UNPROCESSABLE_ENTITY, 10));
     drop(other);

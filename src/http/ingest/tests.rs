@@ -1,6 +1,7 @@
 use super::*;
 use crate::http::admission::Admission;
 use crate::http::rig::within;
+use hyper::Request;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -69,4 +70,27 @@ async fn what_was_held_for_a_client_that_has_left_is_given_back_when_its_records
     tasks.close();
     within(tasks.wait()).await;
     assert!(admission.try_enter().is_ok());
+}
+
+#[test]
+fn a_path_that_no_plugin_serves_is_answered_with_those_that_are_served() {
+    assert_eq!(
+        find(&Snapshot::default(), "/claims/").err(),
+        Some(IngestError::RouteUnknown { routes: vec![], others: 0 })
+    );
+}
+
+#[test]
+fn a_page_of_another_site_cannot_post_records() {
+    let post = |headers: &[(&str, &str)]| {
+        let request = Request::post("/claims/").header("host", "127.0.0.1:8080");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        check_head(&request.body(()).unwrap().into_parts().0)
+    };
+    // A program says nothing of the kind.
+    assert_eq!(post(&[("content-type", "text/plain")]), Ok(Results::All));
+    assert_eq!(
+        post(&[("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")]),
+        Err(IngestError::CrossSite { page: "http://evil.example".into() })
+    );
 }
