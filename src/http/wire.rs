@@ -80,8 +80,16 @@ impl Wire {
             return;
         }
         self.activity.arrived();
-        if let Some(number) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
-            self.activity.mark_ambiguous(number);
+        if let Some((number, doubt)) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
+            self.activity.mark_doubtful(number, doubt);
+        }
+    }
+
+    /// What HTTP/1 writes is part of an answer. HTTP/2 writes pings and the like too, which show nothing of
+    /// what the client reads: there the answers tell themselves when they are asked for more.
+    fn tell_progress(&self) {
+        if self.lengths.is_some() {
+            self.activity.progressed();
         }
     }
 
@@ -126,7 +134,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.tell_progress();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -134,7 +144,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts))?;
+        self.tell_progress();
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,9 +2,14 @@
 
 use super::time::Rfc3339;
 use crate::plugin::{self, PluginState};
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 use std::time::SystemTime;
+
+pub(super) fn as_json(status: &plugin::Status) -> Bytes {
+    serde_json::to_vec(&Plugins::from(status)).expect("texts and numbers are always JSON").into()
+}
 
 #[derive(Serialize)]
 pub(super) struct Plugins<'a> {

@@ -1,13 +1,14 @@
 mod failure;
 
 use super::*;
+use crate::http::activity::Activity;
 use crate::http::admission::Overloaded;
 use crate::http::body::{BodyError, UnsupportedCoding};
 use crate::http::error::{Allow, IngestError};
 use crate::http::header::HeaderError;
 use crate::pipeline::Receipt;
 use crate::plugin::{Held, Route, RouteError};
-use crate::record::{DecodeError, Input, RecordId, Shape, UnsupportedType};
+use crate::record::{self, DecodeError, Framing, Input, RecordId, RecordIds, Shape, UnsupportedType};
 use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Violation};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -60,11 +61,15 @@ fn fault() -> Outcome {
     Outcome::Quarantined(Fault { kind: FaultKind::Deadline, detail: "for the operator only".into() })
 }
 
+fn show(results: Results) -> Show {
+    Show { results, violations_max: 10_000 }
+}
+
 /// Status, content type and body of the answer to a receipt.
 fn told(shape: Shape, results: Results, outcomes: Vec<Outcome>) -> (u16, String, Value) {
     let records = outcomes.into_iter().map(|outcome| (ID, outcome)).collect();
     let (answer, _) =
-        receipt(&Receipt { shape, records, held: Held::default() }, &route(), results, &asked());
+        receipt(&Receipt { shape, records, held: Held::default() }, &route(), show(results), &asked());
     read(answer)
 }
 
@@ -83,12 +88,12 @@ fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     let (answer, _) = receipt(
         &Receipt { shape: Shape::Single, records, held: Held::default() },
         &route(),
-        Results::All,
+        show(Results::All),
         &asked(),
     );
     let (message, id) = ("Insurance claim ingested successfully", id_text());
     assert_eq!(
-        String::from_utf8(answer.body).unwrap(),
+        String::from_utf8(answer.body.into()).unwrap(),
         format!(r#"{{"message":"{message}","claim_id":"C-1","record_id":"{id}","status":"committed"}}"#)
     );
     let (status, kind, body) = single(Outcome::Committed(accepted(&["old"])));
@@ -163,7 +168,7 @@ fn a_failed_record_is_to_be_sent_again() {
         let (answer, _) = receipt(
             &Receipt { shape: Shape::Single, records, held: Held::default() },
             &route(),
-            Results::All,
+            show(Results::All),
             &asked(),
         );
         assert!(["1", "2", "3"].contains(&answer.headers[RETRY_AFTER].to_str().unwrap()));
@@ -254,7 +259,19 @@ fn a_batch_that_is_safe_is_no_problem_and_one_all_rejected_is() {
     assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
     assert_eq!(
         body["detail"],
-        "of 1 record each is rejected; correct what their 'violations' name and send them again"
+        "the only record is rejected; correct what its 'violations' name and send it again"
+    );
+    let (_, _, two) =
+        told(Shape::Batch, Results::All, vec![Outcome::Rejected(vec![violation("missing")].into()); 2]);
+    assert_eq!(
+        two["detail"],
+        "all 2 records are rejected; correct what their 'violations' name and send them again"
+    );
+    let (_, _, failed) = told(Shape::Batch, Results::All, vec![Outcome::Failed(Failure::SinkFull)]);
+    assert_eq!(
+        failed["detail"],
+        "the only record failed and may be sent again, alone or with the rest of the batch: 'reason' says why, \
+         and sending a record again that is committed or stored publishes it twice"
     );
     assert_eq!(body["results"][0]["violations"], json!([violation_json("missing")]));
 }
@@ -273,6 +290,33 @@ fn refused_heads() -> Vec<Refusal> {
             404,
             "route-unknown",
             "no plugin serves this path; GET /plugins on the admin port lists the routes",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec![], others: 0 },
+            404,
+            "route-unknown",
+            "no plugin serves this path, nor any other at present; GET /plugins on the admin port tells the \
+             operator why",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec!["/a/".into(), "/b/{c}".into()], others: 0 },
+            404,
+            "route-unknown",
+            "no plugin serves this path; post records to /a/, /b/{c}",
+        ),
+        (
+            IngestError::RouteUnknown { routes: vec!["/a/".into(), "/b/".into()], others: 3 },
+            404,
+            "route-unknown",
+            "no plugin serves this path; post records to /a/, /b/, or one of 3 others that GET /plugins on the \
+             admin port lists for the operator",
+        ),
+        (
+            IngestError::CrossSite { page: "http://evil.example".into() },
+            403,
+            "forbidden",
+            "a page of 'http://evil.example' may not make a browser post records here; let a program post \
+             them, such as the server of that page",
         ),
         (
             RouteError::Unavailable { plugin: "p".into() }.into(),
@@ -362,7 +406,20 @@ fn refused_bodies() -> Vec<Refusal> {
             "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no \
              room for this one at present; send it again after the time in Retry-After",
         ),
+        (
+            body(BodyError::NoTurn { max: 4, timeout: Duration::from_secs(30) }),
+            503,
+            "overloaded",
+            "4 other bodies are being decompressed, the most at a time, and the turn of this one did not come \
+             within 30000 ms (http.body_timeout_ms); send it again after the time in Retry-After",
+        ),
     ]
+}
+
+fn uncuttable() -> DecodeError {
+    let limits = record::Limits { records_max: 9, record_bytes_max: 9 };
+    let (framing, ids) = (Framing::Json, RecordIds::minted_at(1));
+    record::decode(framing, Bytes::from_static(b"[1,,2]"), &limits, ids).unwrap_err()
 }
 
 fn refused_records() -> Vec<Refusal> {
@@ -374,7 +431,14 @@ fn refused_records() -> Vec<Refusal> {
             "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at \
              present; send it again after the time in Retry-After",
         ),
-        (DecodeError::Empty.into(), 400, "body-malformed", "the body holds no record; send at least one"),
+        (
+            uncuttable().into(),
+            400,
+            "body-malformed",
+            "the body begins with '[' but cannot be cut into elements: at byte 3 of the array an element is \
+             missing between two commas; send a JSON array or a record a line",
+        ),
+        (DecodeError::Empty.into(), 400, "body-empty", "the body holds no record; send at least one"),
         (
             DecodeError::TooMany { max: 5 }.into(),
             413,
@@ -422,14 +486,14 @@ fn refusals_carry_the_headers_that_http_wants_with_them() {
 async fn an_answer_is_named_as_its_request_and_speaks_its_version() {
     let too_slow = || IngestError::Body(BodyError::TooSlow { timeout: Duration::ZERO });
     let mut asked = asked();
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
     assert_eq!(response.headers()[CONNECTION], "close");
     asked.version = Version::HTTP_2;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert!(!response.headers().contains_key(CONNECTION));
     asked.method = Method::HEAD;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_ne!(response.headers()[CONTENT_LENGTH], "0");
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
