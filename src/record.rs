@@ -7,10 +7,12 @@ mod cut;
 mod decode;
 mod framing;
 mod id;
+mod time;
 
 pub use decode::{DecodeError, Limits, decode};
 pub use framing::{Framing, Input, UnsupportedType};
 pub use id::{RecordId, RecordIds};
+pub use time::rfc3339;
 
 use bytes::Bytes;
 use bytestring::ByteString;
