@@ -75,12 +75,7 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
-        violations_listed_max: s.read(
-            "violations_listed_max",
-            "10_000",
-            "Violations an answer lists in full; records beyond have their first and how many more there are.",
-            count(1..=crate::verdict::Rejection::LISTED_MAX),
-        ),
+        violations_listed_max: violations_listed_max(&mut s),
         http2_streams_max: s.read(
             "http2_streams_max",
             "100",
@@ -96,7 +91,7 @@ fn records(s: &mut Section) -> record::Limits {
             "records_max",
             "50_000",
             "Records a request may hold; more and all of it is 413.",
-            count(1..=10_000_000),
+            count(1..=crate::verdict::Rejection::LISTED_MAX),
         ),
         record_bytes_max: s.read(
             "record_bytes_max",
@@ -105,6 +100,15 @@ fn records(s: &mut Section) -> record::Limits {
             bytes(1..=128 * MIB),
         ),
     }
+}
+
+fn violations_listed_max(s: &mut Section) -> usize {
+    s.read(
+        "violations_listed_max",
+        "10_000",
+        "Violations an answer lists in full; records beyond have their first and how many more there are.",
+        count(1..=crate::verdict::Rejection::LISTED_MAX),
+    )
 }
 
 pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminConfig {

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 /// refusing can never cost as much as serving.
 const REFUSALS_MAX: usize = 64;
 
-/// The time for writing a refusal and for its reading.
+/// The time for writing a refusal and for its reading: a little more than the wire lingers.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pause after the system had no file descriptor or memory for a connection. It stays in the backlog,

@@ -4,7 +4,6 @@ mod guard;
 mod status;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use super::accept::{Door, Limit};
 use super::activity::Ticket;

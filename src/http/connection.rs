@@ -26,10 +26,12 @@ use tokio::net::TcpStream;
 /// connection holds no more than this beside its body.
 const READ_BYTES_MAX: usize = 256 << 10;
 
-/// Streams that a client may open and reset without being cut off (CVE-2023-44487).
+/// Streams that a client may open and reset without being cut off (CVE-2023-44487): some are lost to clients'
+/// own time-outs, and a flood has thousands.
 const HTTP2_RESETS_MAX: usize = 64;
 
-/// How long an HTTP/2 client may take to answer a ping.
+/// How long an HTTP/2 client may take to answer a ping: a lost packet is sent again well within, and a client that is
+/// gone is not held for longer than an idle one.
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When the drain begins, a request may be on its way on a connection that looks idle: it gets this long to

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Names a request in the answer, the log and the traces.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Room for two UUIDs and what tools put around them; a longer one would fill every line of the log about it.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// A header that cannot be understood.

@@ -71,7 +71,7 @@ mod tests {
     #[tokio::test]
     async fn those_who_ask_during_a_look_share_the_next() {
         let look = Arc::new(Look::<u64>::default());
-        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (go_on, may_go_on) = mpsc::sync_channel::<()>(1);
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let first = tokio::spawn({
             let look = look.clone();
@@ -105,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_hangs_or_fails_is_told_so_and_another_waits_for_it() {
         let look = Look::<u64> { timeout: Duration::from_millis(50), ..Look::default() };
-        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (go_on, may_go_on) = mpsc::sync_channel::<()>(1);
         let slow = move || {
             let _ = may_go_on.recv();
             1

@@ -16,7 +16,10 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long and how much a refused client may go on sending before it reads its answer. To close at once
 /// would reset the connection, and the reset destroys the answer on its way (RFC 9112, section 9.6).
+/// Two seconds are several round trips of the slowest link, and short enough that a place among the connections
+/// is not lost for long.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Twice `http.body_bytes_max` as it is by default: a client that sends one body over the limit is read to its end.
 const LINGER_BYTES_MAX: usize = 32 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,7 +62,7 @@ fn no_padding_hides_a_length() {
     for first in [
         format!("content-length:{spaces}4{spaces}\r\n\r\nabcd"),
         format!("Content-Length: {zeros}4\r\n\r\nabcd"),
-        format!("content-length:4\ncontent-length: 4\n\nabcd"),
+        "content-length:4\ncontent-length: 4\n\nabcd".to_owned(),
         format!(
             "transfer-encoding:{spaces}chunked{spaces}\r\n\r\n4{spaces};{spaces}\r\nabcd\r\n{zeros}\r\n\r\n"
         ),
