@@ -91,7 +91,7 @@ fn records(s: &mut Section) -> record::Limits {
             "records_max",
             "50_000",
             "Records a request may hold; more and all of it is 413.",
-            count(1..=crate::verdict::Rejection::LISTED_MAX),
+            count(1..=10_000_000),
         ),
         record_bytes_max: s.read(
             "record_bytes_max",
