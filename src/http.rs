@@ -32,6 +32,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The data port.
+/// The most that `violations_listed_max` may be: no more are kept.
+pub const VIOLATIONS_KEPT_MAX: usize = crate::verdict::Rejection::LISTED_MAX;
+
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,

@@ -107,7 +107,7 @@ fn violations_listed_max(s: &mut Section) -> usize {
         "violations_listed_max",
         "10_000",
         "Violations an answer lists in full; records beyond have their first and how many more there are.",
-        count(1..=crate::verdict::Rejection::LISTED_MAX),
+        count(1..=http::VIOLATIONS_KEPT_MAX),
     )
 }
 
