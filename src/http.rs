@@ -15,6 +15,9 @@ mod error;
 mod header;
 mod ingest;
 mod length;
+mod look;
+mod message;
+mod origin;
 mod readiness;
 #[cfg(test)]
 mod rig;
@@ -29,6 +32,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The data port.
+/// The most that `violations_listed_max` may be: no more are kept.
+pub const VIOLATIONS_KEPT_MAX: usize = crate::verdict::Rejection::LISTED_MAX;
+
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
@@ -43,11 +49,15 @@ pub struct Config {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
+    /// From one bit of an answer that the client takes to the next.
+    pub write_timeout: Duration,
     pub connections_max: usize,
     /// Requests being judged and delivered at a time, over all connections.
     pub in_flight_max: usize,
     /// Bytes of bodies held at a time, over all connections.
     pub body_budget_bytes: usize,
+    /// Violations that one answer lists in full: a record beyond has its first, and how many more there are.
+    pub violations_listed_max: usize,
     /// Streams an HTTP/2 connection may have open.
     pub http2_streams_max: u32,
 }
@@ -58,4 +68,5 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// Host names that the admin port answers to, beside those of loopback and its own address.
     pub names: Vec<String>,
+    pub connections_max: usize,
 }

@@ -7,11 +7,13 @@ mod cut;
 mod decode;
 mod framing;
 mod id;
+mod time;
 mod topic;
 
 pub use decode::{DecodeError, Limits, decode};
 pub use framing::{Framing, Input, UnsupportedType};
 pub use id::{RecordId, RecordIds};
+pub use time::rfc3339;
 pub use topic::{TopicError, check_kept_topic, check_topic, dead_letters_of, is_dead_letters};
 
 use bytes::Bytes;

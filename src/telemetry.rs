@@ -157,7 +157,7 @@ impl Metrics {
         self.own.shed(reason);
     }
 
-    /// What to ask at each scrape, several times over: it answers from memory. A second call replaces the first.
+    /// What to ask once at each scrape. A second call replaces the first.
     pub fn observe_sink(&self, observe: Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>) {
         self.own.observe_sink(observe);
     }

@@ -51,6 +51,12 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "How long a body may take after its headers; longer is 408.",
             milliseconds(1..=DAY_MS),
         ),
+        write_timeout: s.read(
+            "write_timeout_ms",
+            "30_000",
+            "How long a client may take nothing of its answer before it is cut off.",
+            milliseconds(1..=DAY_MS),
+        ),
         connections_max: s.read(
             "connections_max",
             "900",
@@ -66,9 +72,10 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
         body_budget_bytes: s.read(
             "body_budget_bytes",
             r#""256MiB""#,
-            "Bodies held at a time, over all connections; more are 503.",
+            "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
+        violations_listed_max: violations_listed_max(&mut s),
         http2_streams_max: s.read(
             "http2_streams_max",
             "100",
@@ -95,6 +102,15 @@ fn records(s: &mut Section) -> record::Limits {
     }
 }
 
+fn violations_listed_max(s: &mut Section) -> usize {
+    s.read(
+        "violations_listed_max",
+        "10_000",
+        "Violations an answer lists in full; records beyond have their first and how many more there are.",
+        count(1..=http::VIOLATIONS_KEPT_MAX),
+    )
+}
+
 pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminConfig {
     let mut s = Section::open(tree, "admin", "The admin port: health, metrics, plugins.", findings);
     http::AdminConfig {
@@ -109,6 +125,12 @@ pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminCon
             "[]",
             "Host names it answers to beside those of loopback and its own address, e.g. [\"gateway.internal\"].",
             texts,
+        ),
+        connections_max: s.read(
+            "connections_max",
+            "64",
+            "Connections at a time: operators, probes and scrapes are few, and each takes a file from producers.",
+            count(1..=1_000_000),
         ),
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 /// refusing can never cost as much as serving.
 const REFUSALS_MAX: usize = 64;
 
-/// The time for writing a refusal and for its reading.
+/// The time for writing a refusal and for its reading: a little more than the wire lingers.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pause after the system had no file descriptor or memory for a connection. It stays in the backlog,
@@ -36,12 +36,19 @@ const BACKLOG_MAX: usize = 4096;
 /// `serve` speaks with one client, `shed` is told the reason for each connection that is turned away.
 pub(super) struct Door<F, R> {
     places: Arc<Semaphore>,
-    connections_max: usize,
+    limit: Limit,
     refusals: Arc<Semaphore>,
     tasks: TaskTracker,
     serve: F,
     shed: R,
     exhaustion_log: Throttle,
+}
+
+/// How many connections there may be, and the key that says so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    pub connections_max: usize,
+    pub key: &'static str,
 }
 
 impl<F, S, R> Door<F, R>
@@ -50,10 +57,10 @@ where
     S: Future<Output = ()> + Send + 'static,
     R: Fn(&'static str),
 {
-    pub fn new(connections_max: usize, serve: F, shed: R) -> Door<F, R> {
+    pub fn new(limit: Limit, serve: F, shed: R) -> Door<F, R> {
         Door {
-            places: Arc::new(Semaphore::new(connections_max)),
-            connections_max,
+            places: Arc::new(Semaphore::new(limit.connections_max)),
+            limit,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
             tasks: TaskTracker::new(),
             serve,
@@ -105,7 +112,7 @@ where
     fn refuse(&self, stream: TcpStream) {
         (self.shed)("connections");
         if let Ok(turn) = self.refusals.clone().try_acquire_owned() {
-            self.tasks.spawn(refuse(stream, self.connections_max, turn));
+            self.tasks.spawn(refuse(stream, self.limit, turn));
         }
     }
 
@@ -144,8 +151,8 @@ fn is_exhaustion(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
-async fn refuse(stream: TcpStream, connections_max: usize, turn: OwnedSemaphorePermit) {
-    let answer = refusal(connections_max, &RequestId::mint());
+async fn refuse(stream: TcpStream, limit: Limit, turn: OwnedSemaphorePermit) {
+    let answer = refusal(limit, &RequestId::mint());
     let mut wire = Wire::closing(stream);
     // A client that will not read why is no loss.
     let _ = tokio::time::timeout(REFUSAL_TIMEOUT, async {
@@ -157,12 +164,12 @@ async fn refuse(stream: TcpStream, connections_max: usize, turn: OwnedSemaphoreP
 }
 
 /// The whole answer, as there is no HTTP behind it: the client's request has not been read.
-fn refusal(connections_max: usize, id: &RequestId) -> String {
-    let id = id.as_str();
+fn refusal(limit: Limit, id: &RequestId) -> String {
+    let (id, Limit { connections_max, key }) = (id.as_str(), limit);
     let body = format!(
         "{{\"type\":\"urn:sluicegate:problem:too-many-connections\",\"title\":\"Too many connections\",\
          \"status\":503,\"detail\":\"the gateway serves {connections_max} connections at a time \
-           (http.connections_max) and has none left; try again after the time in Retry-After, or share \
+           ({key}) and has none left; try again after the time in Retry-After, or share \
            connections\",\"request_id\":\"{id}\"}}"
     );
     format!(

@@ -4,17 +4,18 @@ mod guard;
 mod status;
 #[cfg(test)]
 mod tests;
-mod time;
 
-use super::accept::Door;
+use super::accept::{Door, Limit};
 use super::activity::Ticket;
 use super::answer::{self, Answer, Asked, Kind, plain};
 use super::connection::{Answered, Limits, Protocol};
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
-use super::{AdminConfig, readiness};
-use crate::plugin::{self, EmptyDirectory, ReloadError};
+use super::look::Look;
+use super::{AdminConfig, message, readiness};
+use crate::plugin::{EmptyDirectory, ReloadError};
 use crate::shutdown::{Lifecycle, Phase};
+use bytes::Bytes;
 use guard::{Exposure, Guard};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -24,15 +25,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Operators, probes and scrapes are few; whoever opens more should not take descriptors from producers.
-const CONNECTIONS_MAX: usize = 64;
-
 /// No browser or probe sends more or takes longer.
-const LIMITS: Limits =
-    Limits { header_bytes_max: 16 << 10, header_timeout: Duration::from_secs(10), http2_streams_max: 16 };
+const LIMITS: Limits = Limits {
+    header_bytes_max: 16 << 10,
+    header_timeout: Duration::from_secs(10),
+    write_timeout: Duration::from_secs(10),
+    http2_streams_max: 16,
+};
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const JSON_TYPE: &str = "application/json";
 
 const NOT_FOUND: &str = "the admin port has nothing at this path; GET / lists what it has";
 
@@ -52,12 +56,22 @@ POST /plugins/reload  looks at the plugin directory now; ?empty=accept lets an e
 /// What the admin port shows.
 pub struct Admin {
     names: Arc<[String]>,
+    connections_max: usize,
     gateway: Arc<Gateway>,
+    metrics: Look<Bytes>,
+    /// As JSON.
+    plugins: Look<Bytes>,
 }
 
 impl Admin {
     pub fn new(config: &AdminConfig, gateway: Arc<Gateway>) -> Admin {
-        Admin { names: config.names.clone().into(), gateway }
+        Admin {
+            names: config.names.clone().into(),
+            connections_max: config.connections_max,
+            gateway,
+            metrics: Look::default(),
+            plugins: Look::default(),
+        }
     }
 }
 
@@ -69,16 +83,15 @@ pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Li
     let closing = ended(admin.gateway.clone(), lifecycle.clone());
     let serve = |stream: TcpStream| {
         let guard = Guard { names: admin.names.clone(), exposure, reached_at: stream.local_addr().ok() };
-        let desk = Arc::new(Desk { gateway: admin.gateway.clone(), guard, lifecycle: lifecycle.clone() });
+        let desk = Arc::new(Desk { admin: admin.clone(), guard, lifecycle: lifecycle.clone() });
         let protocol = protocol.clone();
         async move {
             let answer = |request, ticket| desk.clone().answer(request, ticket);
             protocol.serve(stream, &desk.lifecycle, answer).await;
         }
     };
-    Door::new(CONNECTIONS_MAX, serve, |reason| admin.gateway.shed(reason))
-        .stand(listener, closing, &lifecycle)
-        .await;
+    let limit = Limit { connections_max: admin.connections_max, key: "admin.connections_max" };
+    Door::new(limit, serve, |reason| admin.gateway.shed(reason)).stand(listener, closing, &lifecycle).await;
 }
 
 /// Ends when the data port has, or all is cut.
@@ -92,7 +105,7 @@ async fn ended(gateway: Arc<Gateway>, lifecycle: Lifecycle) {
 
 /// Answers the requests of one connection.
 struct Desk {
-    gateway: Arc<Gateway>,
+    admin: Arc<Admin>,
     guard: Guard,
     lifecycle: Lifecycle,
 }
@@ -102,9 +115,10 @@ impl Desk {
         let asked = Asked::of(&request);
         let (head, body) = request.into_parts();
         drop(body); // nothing here takes one
-        let answer = match self.guard.check(&head) {
-            Ok(()) => self.reply(&head, &asked).await,
-            Err(error) => plain(error.kind(), &error.to_string(), &asked),
+        let answer = match (message::check(&head, &ticket), self.guard.check(&head)) {
+            (Err(error), _) => answer::refusal(&error, &asked),
+            (_, Err(error)) => plain(error.kind(), &error.to_string(), &asked),
+            (Ok(()), Ok(())) => self.reply(&head, &asked).await,
         };
         tracing::debug!(
             request_id = asked.id.as_str(),
@@ -112,8 +126,7 @@ impl Desk {
             status = answer.status.as_u16(),
             "admin request answered"
         );
-        drop(ticket);
-        answer.into_response(&asked)
+        answer.into_response(&asked, ticket)
     }
 
     async fn reply(&self, head: &Parts, asked: &Asked) -> Answer {
@@ -127,16 +140,32 @@ impl Desk {
         }
         match head.uri.path() {
             "/livez" => Answer::json(StatusCode::OK, &Readiness { status: "live", reasons: vec![] }),
-            "/readyz" => self.readiness(),
-            "/metrics" => Answer::text(StatusCode::OK, METRICS_TYPE, self.gateway.metrics.render()),
-            "/plugins" => plugins(&self.gateway.plugins.status()),
+            "/readyz" => self.readiness().await,
+            "/metrics" => self.metrics(asked).await,
+            "/plugins" => self.plugins(asked).await,
             "/plugins/reload" => self.reload(head.uri.query().unwrap_or_default(), asked).await,
             _ => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", INDEX.to_owned()),
         }
     }
 
-    fn readiness(&self) -> Answer {
-        let reasons = readiness::reasons(&self.gateway, &self.lifecycle);
+    async fn metrics(&self, asked: &Asked) -> Answer {
+        let metrics = self.admin.gateway.metrics.clone();
+        match self.admin.metrics.take(move || metrics.render().into()).await {
+            Ok(text) => Answer::text(StatusCode::OK, METRICS_TYPE, text),
+            Err(error) => plain(Kind::LookFailed, &error.to_string(), asked),
+        }
+    }
+
+    async fn plugins(&self, asked: &Asked) -> Answer {
+        let plugins = self.admin.gateway.plugins.clone();
+        match self.admin.plugins.take(move || status::as_json(&plugins.status())).await {
+            Ok(json) => Answer::text(StatusCode::OK, JSON_TYPE, json),
+            Err(error) => plain(Kind::LookFailed, &error.to_string(), asked),
+        }
+    }
+
+    async fn readiness(&self) -> Answer {
+        let reasons = readiness::reasons(&self.admin.gateway, &self.lifecycle).await;
         match reasons.is_empty() {
             true => Answer::json(StatusCode::OK, &Readiness { status: "ready", reasons }),
             false => {
@@ -151,8 +180,15 @@ impl Desk {
             "empty=accept" => EmptyDirectory::Accept,
             _ => return plain(Kind::QueryInvalid, RELOAD_QUERY, asked),
         };
-        reloaded(self.gateway.plugins.reload(empty).await, asked)
+        match self.admin.gateway.plugins.reload(empty).await {
+            Ok(_) => self.plugins(asked).await,
+            Err(error) => not_reloaded(error, asked),
+        }
     }
+}
+
+fn not_reloaded(error: ReloadError, asked: &Asked) -> Answer {
+    plain(Kind::Panicked, &error.to_string(), asked)
 }
 
 #[derive(Serialize)]
@@ -160,15 +196,4 @@ struct Readiness {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
-}
-
-fn reloaded(reload: Result<plugin::Status, ReloadError>, asked: &Asked) -> Answer {
-    match reload {
-        Ok(status) => plugins(&status),
-        Err(error) => plain(Kind::Panicked, &error.to_string(), asked),
-    }
-}
-
-fn plugins(status: &plugin::Status) -> Answer {
-    Answer::json(StatusCode::OK, &status::Plugins::from(status))
 }

@@ -37,7 +37,7 @@ impl Admission {
 mod tests {
     use crate::http::rig::{Setup, detail, header, status, within};
 
-    const GATE: &str = "POST /gate HTTP/1.1\r\nconnection: close\r\ncontent-length: 1\r\n\r\n";
+    const GATE: &str = "POST /gate HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n";
 
     #[tokio::test]
     async fn a_full_gateway_refuses_at_once_and_takes_the_next_when_one_leaves() {

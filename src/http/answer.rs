@@ -1,19 +1,21 @@
 //! Turns receipts and refusals into answers: the only place that knows what each is in HTTP.
 
+mod body;
 mod problem;
 mod receipt;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub(super) use body::AnswerBody;
 pub(super) use problem::{Kind, plain, refusal};
 pub(super) use receipt::{Told, receipt};
 
+use super::activity::Ticket;
 use super::body::Lease;
 use super::connection::Answered;
 use super::header::{RequestId, X_REQUEST_ID};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     RETRY_AFTER,
@@ -29,7 +31,7 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 pub(super) struct Answer {
     pub status: StatusCode,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Bytes,
     /// What the body holds of the budget until it is written.
     lease: Option<Lease>,
 }
@@ -42,6 +44,15 @@ pub(super) enum Results {
     Errors,
     /// None, `"results":null`: there is no memory for them. The counts are told all the same.
     Omitted,
+}
+
+/// What of a batch's results an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Show {
+    pub results: Results,
+    /// Violations listed in full: a record beyond has its first, and how many more there are. A batch of
+    /// nothing but wrong records would else be answered with a thousand times its own size.
+    pub violations_max: usize,
 }
 
 /// What an answer needs to know of its request.
@@ -67,9 +78,9 @@ impl Answer {
         Answer::written(status, JSON, body, 256)
     }
 
-    pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Answer { status, headers, body: body.into_bytes(), lease: None }
+        Answer { status, headers, body: body.into(), lease: None }
     }
 
     /// `bytes`: about how long the body will be.
@@ -77,7 +88,11 @@ impl Answer {
         let mut buffer = Vec::with_capacity(bytes);
         serde_json::to_writer(&mut buffer, body)
             .expect("texts and numbers, written to memory, are always JSON");
-        Answer { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body: buffer, lease: None }
+        if buffer.len() > bytes {
+            buffer.shrink_to_fit(); // what is charged to the budget is what it takes
+        }
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        Answer { status, headers, body: buffer.into(), lease: None }
     }
 
     /// Its bytes.
@@ -105,7 +120,8 @@ impl Answer {
         self.with(RETRY_AFTER, HeaderValue::from(pause_seconds.saturating_sub(1).saturating_add(spread)))
     }
 
-    pub fn into_response(mut self, asked: &Asked) -> Answered {
+    /// The ticket is given back when the last byte is written, or the connection is gone.
+    pub fn into_response(mut self, asked: &Asked, ticket: Ticket) -> Answered {
         self.headers.insert(X_REQUEST_ID, asked.id.to_header());
         if asked.version >= Version::HTTP_2 {
             self.headers.remove(CONNECTION); // RFC 9113, section 8.2.2
@@ -114,26 +130,10 @@ impl Answer {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
             self.body.clear();
         }
-        let body = match self.lease {
-            Some(lease) => Bytes::from_owner(Leased { body: self.body, _lease: lease }),
-            None => Bytes::from(self.body),
-        };
-        let mut response = Response::new(Full::new(body));
+        let mut response = Response::new(AnswerBody::new(self.body, self.lease, ticket));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
-    }
-}
-
-/// A body that gives its share of the budget back when it is dropped.
-struct Leased {
-    body: Vec<u8>,
-    _lease: Lease,
-}
-
-impl AsRef<[u8]> for Leased {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
     }
 }
 

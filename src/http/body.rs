@@ -14,6 +14,7 @@ use coding::{Coding, Inflation, Progress};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -60,6 +61,12 @@ pub enum BodyError {
          room for this one at present"
     )]
     NoRoom { max: usize },
+    #[error(
+        "{max} other bodies are being decompressed, the most at a time, and the turn of this one did not \
+         come within {} ms (http.body_timeout_ms)",
+        .timeout.as_millis()
+    )]
+    NoTurn { max: usize, timeout: Duration },
 }
 
 /// A body as the client meant it: without its Content-Encoding.
@@ -85,20 +92,19 @@ pub(super) struct Limits {
 pub(super) struct Bodies {
     limits: Limits,
     budget: Budget,
-    inflations: Semaphore,
+    inflations: Arc<Semaphore>,
 }
 
 impl Bodies {
     pub fn new(limits: Limits) -> Bodies {
         let budget = Budget::new(limits.budget_bytes);
-        Bodies { limits, budget, inflations: Semaphore::new(INFLATIONS_MAX) }
+        Bodies { limits, budget, inflations: Arc::new(Semaphore::new(INFLATIONS_MAX)) }
     }
 
-    /// So many bytes of the budget, for an answer.
-    pub fn lease(&self, bytes: usize) -> Result<Lease, BodyError> {
-        let mut lease = self.budget.lease();
-        lease.grow(bytes)?;
-        Ok(lease)
+    /// Of nothing yet.
+    #[cfg(test)]
+    pub fn lease(&self) -> Lease {
+        self.budget.lease()
     }
 
     /// Reads a body to its end. Trailers are ignored.
@@ -146,14 +152,16 @@ impl Bodies {
         if let Progress::Ended = inflation.advance(INLINE_BYTES_MAX)? {
             return Ok(inflation.end());
         }
-        let turn = tokio::time::timeout(self.limits.timeout, self.inflations.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(BodyError::NoRoom { max: self.limits.budget_bytes }) };
+        let timeout = self.limits.timeout;
+        let turn = tokio::time::timeout(timeout, self.inflations.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(BodyError::NoTurn { max: INFLATIONS_MAX, timeout }) };
+        // All that it holds goes with it: nobody can stop it when its client has left.
+        let held = (packed.lease, turn);
         let inflated = tokio::task::spawn_blocking(move || {
-            inflation.advance(usize::MAX)?;
-            Ok(inflation.end())
+            let ended = inflation.advance(usize::MAX).map(|_| inflation.end());
+            drop(held);
+            ended
         });
-        // The packed bytes are charged until here: the decoder holds them.
-        let _packed = packed.lease;
         inflated.await.unwrap_or_else(|_| {
             Err(BodyError::Undecodable { coding: coding.as_str(), reason: "its decoder failed".into() })
         })

@@ -4,10 +4,9 @@
 mod tests;
 
 use super::activity::{Activity, Ticket};
+use super::answer::AnswerBody;
 use super::wire::{Version, Wire};
 use crate::shutdown::{Lifecycle, Phase};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -27,10 +26,12 @@ use tokio::net::TcpStream;
 /// connection holds no more than this beside its body.
 const READ_BYTES_MAX: usize = 256 << 10;
 
-/// Streams that a client may open and reset without being cut off (CVE-2023-44487).
+/// Streams that a client may open and reset without being cut off (CVE-2023-44487): some are lost to clients'
+/// own time-outs, and a flood has thousands.
 const HTTP2_RESETS_MAX: usize = 64;
 
-/// How long an HTTP/2 client may take to answer a ping.
+/// How long an HTTP/2 client may take to answer a ping: a lost packet is sent again well within, and a client that is
+/// gone is not held for longer than an idle one.
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When the drain begins, a request may be on its way on a connection that looks idle: it gets this long to
@@ -38,13 +39,14 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 
 /// What every request is answered with. Bodies are whole before they are sent.
-pub(super) type Answered = Response<Full<Bytes>>;
+pub(super) type Answered = Response<AnswerBody>;
 
 /// What a connection may take.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub header_bytes_max: usize,
     pub header_timeout: Duration,
+    pub write_timeout: Duration,
     pub http2_streams_max: u32,
 }
 
@@ -52,7 +54,16 @@ pub(super) struct Limits {
 pub(super) struct Protocol {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
+    patience: Patience,
+}
+
+/// How long a connection is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For the end of a request's headers.
     header_timeout: Duration,
+    /// For the client to take the next bytes of its answer.
+    write_timeout: Duration,
 }
 
 impl Protocol {
@@ -75,7 +86,9 @@ impl Protocol {
             .max_local_error_reset_streams(HTTP2_RESETS_MAX)
             .keep_alive_interval(limits.header_timeout)
             .keep_alive_timeout(HTTP2_PING_TIMEOUT);
-        Protocol { http1, http2, header_timeout: limits.header_timeout }
+        let patience =
+            Patience { header_timeout: limits.header_timeout, write_timeout: limits.write_timeout };
+        Protocol { http1, http2, patience }
     }
 
     /// Serves a connection until either side closes it, the drain does, or nothing is asked for too long.
@@ -101,11 +114,11 @@ impl Protocol {
         match version {
             Version::Http1 => {
                 let connection = self.http1.serve_connection(io, service);
-                drive(connection, &activity, lifecycle, self.header_timeout).await;
+                drive(connection, &activity, lifecycle, self.patience).await;
             }
             Version::Http2 => {
                 let connection = self.http2.serve_connection(io, service);
-                drive(connection, &activity, lifecycle, self.header_timeout).await;
+                drive(connection, &activity, lifecycle, self.patience).await;
             }
         }
     }
@@ -120,7 +133,7 @@ impl Protocol {
         tokio::select! {
             biased;
             opened = Wire::open(stream, activity.clone()) => opened.ok(),
-            () = tokio::time::sleep(self.header_timeout) => None,
+            () = tokio::time::sleep(self.patience.header_timeout) => None,
             () = drain_begun(activity, lifecycle) => None,
         }
     }
@@ -130,22 +143,26 @@ async fn drive<C: GracefulConnection>(
     connection: C,
     activity: &Activity,
     lifecycle: &Lifecycle,
-    header_timeout: Duration,
+    patience: Patience,
 ) {
     let mut connection = pin!(connection);
+    // One clock over both stages: the drain must not give a client that reads nothing more time.
+    let mut stalled = pin!(activity.stalled(patience.write_timeout));
     tokio::select! {
         // The connection first: what has arrived is taken before it is closed.
         biased;
         _ = connection.as_mut() => return,
-        () = activity.quiet(header_timeout) => {}
+        () = activity.quiet(patience.header_timeout) => {}
+        () = stalled.as_mut() => return,
         () = drain_begun(activity, lifecycle) => {}
     }
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         biased;
         _ = connection.as_mut() => {}
-        // A client that does not read its last answer.
-        () = activity.quiet(header_timeout) => {}
+        // A client that leaves its side open, or does not read what no longer counts as an answer.
+        () = activity.quiet(patience.header_timeout) => {}
+        () = stalled.as_mut() => {}
         () = lifecycle.reached(Phase::Stopped) => {}
     }
 }

@@ -1,18 +1,19 @@
 //! The data port.
 
 use super::Config;
-use super::accept::Door;
+use super::accept::{Door, Limit};
 use super::activity::Ticket;
 use super::admission::Admission;
-use super::answer::{self, Answer, Asked, Results, Told};
+use super::answer::{self, Answer, Asked, Results, Show, Told};
 use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
-use super::ingest::{Place, Settled, ingest};
-use super::readiness;
+use super::ingest::{Hold, Place, Settled, ingest};
+use super::look::Look;
 use super::throttle::Throttle;
-use crate::pipeline::Pipeline;
-use crate::plugin::Plugins;
+use super::{message, readiness};
+use crate::pipeline::{Pipeline, Receipt};
+use crate::plugin::{Plugins, Route};
 use crate::shutdown::{Lifecycle, Phase};
 use crate::telemetry::{Metrics, RequestStatus};
 use hyper::body::Incoming;
@@ -23,6 +24,9 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+
+#[cfg(test)]
+mod tests;
 
 const HEALTH: &str = "/health";
 
@@ -38,6 +42,7 @@ pub struct Gateway {
     pub(super) metrics: Metrics,
     pub(super) bodies: Bodies,
     pub(super) admission: Admission,
+    pub(super) readiness: Look<Vec<String>>,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
     shed_log: Throttle,
@@ -57,6 +62,7 @@ impl Gateway {
         Gateway {
             bodies: Bodies::new(limits),
             admission: Admission::new(config.in_flight_max),
+            readiness: Look::default(),
             tasks: TaskTracker::new(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
@@ -84,6 +90,7 @@ pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle:
     let protocol = Arc::new(Protocol::new(&connection::Limits {
         header_bytes_max: gateway.config.header_bytes_max,
         header_timeout: gateway.config.header_timeout,
+        write_timeout: gateway.config.write_timeout,
         http2_streams_max: gateway.config.http2_streams_max,
     }));
     let serve = |stream| {
@@ -93,7 +100,8 @@ pub async fn serve_data(listener: TcpListener, gateway: Arc<Gateway>, lifecycle:
             protocol.serve(stream, &lifecycle, answer).await;
         }
     };
-    Door::new(gateway.config.connections_max, serve, |reason| gateway.shed(reason))
+    let limit = Limit { connections_max: gateway.config.connections_max, key: "http.connections_max" };
+    Door::new(limit, serve, |reason| gateway.shed(reason))
         .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
         .await;
     gateway.tasks.close();
@@ -112,32 +120,41 @@ async fn answer(
 ) -> Answered {
     let started = Instant::now();
     let asked = Asked::of(&request);
-    if request.uri().path() == HEALTH {
-        return health(&gateway, &lifecycle, &asked).into_response(&asked);
-    }
+    let (head, body) = request.into_parts();
     let mut arrived = None;
-    let settled = ingest(&gateway, request, &ticket, &mut arrived).await;
-    let (answer, counts) = match &settled {
-        Ok(settled) => {
-            let (answer, counts) = told(&gateway, settled, &asked);
-            (answer, Some(counts))
+    let settled = match message::check(&head, &ticket) {
+        Err(error) => Err(error),
+        Ok(()) if head.uri.path() == HEALTH => {
+            return health(&gateway, &lifecycle, &asked).await.into_response(&asked, ticket);
         }
-        Err(error) => (answer::refusal(error, &asked), None),
+        Ok(()) => ingest(&gateway, &head, body, &ticket, &mut arrived).await,
+    };
+    let (answer, counts, error) = match settled {
+        Ok(Settled { receipt, place, results, hold }) => {
+            let show = Show { results, violations_max: gateway.config.violations_listed_max };
+            let (answer, counts) = told(receipt, hold, place.route(), show, &asked);
+            (answer, Some(counts), None)
+        }
+        Err(error) => (answer::refusal(&error, &asked), None, Some(error)),
     };
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
-    report.publish(&gateway, settled.as_ref().err());
-    answer.into_response(&asked)
+    report.publish(&gateway, error.as_ref());
+    answer.into_response(&asked, ticket)
 }
 
 /// The answer to records that are settled. It is held against the budget of bodies until it is written, as a client
-/// need not read it; where there is no room for its results, it goes without them.
-fn told(gateway: &Gateway, settled: &Settled, asked: &Asked) -> (Answer, Told) {
-    let of = |results| answer::receipt(&settled.receipt, settled.place.route(), results, asked);
-    let (answer, counts) = of(settled.results);
-    match gateway.bodies.lease(answer.len()) {
-        Ok(lease) => (answer.holding(lease), counts),
-        Err(_) => of(Results::Omitted),
+/// need not read it; where there is no room for its results, it goes without them. The place among those in
+/// flight is given back only here: what was found takes memory until then.
+fn told(receipt: Receipt, hold: Hold, route: &Route, show: Show, asked: &Asked) -> (Answer, Told) {
+    let Hold { permit, mut lease } = hold;
+    let of = |results| answer::receipt(&receipt, route, Show { results, ..show }, asked);
+    let (mut answer, counts) = of(show.results);
+    if lease.try_hold(answer.len()).is_err() {
+        (answer, _) = of(Results::Omitted);
+        lease.hold(answer.len());
     }
+    drop((receipt, permit));
+    (answer.holding(lease), counts)
 }
 
 /// What the operator is told of a request.
@@ -198,6 +215,7 @@ fn shed_reason(error: &IngestError) -> Option<&'static str> {
     match error {
         IngestError::Overloaded(_) => Some("in_flight"),
         IngestError::Body(BodyError::NoRoom { .. }) => Some("body_budget"),
+        IngestError::Body(BodyError::NoTurn { .. }) => Some("decompression"),
         _ => None,
     }
 }
@@ -219,12 +237,12 @@ struct Health {
 }
 
 /// Healthy is ready: a record can be taken. Why it is not is for the admin port to say.
-fn health(gateway: &Gateway, lifecycle: &Lifecycle, asked: &Asked) -> Answer {
+async fn health(gateway: &Gateway, lifecycle: &Lifecycle, asked: &Asked) -> Answer {
     if !Allow::Get.includes(&asked.method) {
         let error = IngestError::Method { given: asked.method.clone(), allow: Allow::Get };
         return answer::refusal(&error, asked);
     }
-    let (status, word) = match readiness::reasons(gateway, lifecycle).is_empty() {
+    let (status, word) = match readiness::reasons(gateway, lifecycle).await.is_empty() {
         true => (StatusCode::OK, "healthy"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
     };

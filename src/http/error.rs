@@ -12,6 +12,13 @@ use hyper::Method;
 pub enum IngestError {
     #[error(transparent)]
     Route(#[from] RouteError),
+    #[error("{}", no_such_route(.routes, *.others))]
+    RouteUnknown { routes: Vec<String>, others: usize },
+    #[error(
+        "a page of '{page}' may not make a browser post records here; let a program post them, such as the \
+         server of that page"
+    )]
+    CrossSite { page: String },
     #[error("{given} is not answered here; use {}", .allow.text())]
     Method { given: Method, allow: Allow },
     #[error("the address has {bytes} bytes and at most {max} are taken; put data into the body")]
@@ -35,6 +42,23 @@ pub enum IngestError {
          report request_id"
     )]
     Panicked,
+}
+
+/// For producers, who reach the data port only, and for the operator whom they may ask.
+fn no_such_route(routes: &[String], others: usize) -> String {
+    let listed = routes.join(", ");
+    match (routes, others) {
+        ([], _) => {
+            "no plugin serves this path, nor any other at present; GET /plugins on the admin port tells \
+                    the operator why"
+                .to_owned()
+        }
+        (_, 0) => format!("no plugin serves this path; post records to {listed}"),
+        (_, others) => format!(
+            "no plugin serves this path; post records to {listed}, or one of {others} others that GET /plugins \
+             on the admin port lists for the operator"
+        ),
+    }
 }
 
 /// The methods of a place, for the header Allow.

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Names a request in the answer, the log and the traces.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Room for two UUIDs and what tools put around them; a longer one would fill every line of the log about it.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// A header that cannot be understood.
@@ -21,6 +22,29 @@ pub enum HeaderError {
     Unreadable { name: HeaderName },
     #[error("the request has both Content-Length and Transfer-Encoding; send one of them")]
     TwoLengths,
+    #[error(
+        "where this request begins is not certain, as what came before it was not cut as HTTP wants; send it \
+         on a new connection"
+    )]
+    Unfollowed,
+    #[error("the request names no host; send the header Host")]
+    HostMissing,
+    #[error("the request has the header Host more than once; send it once")]
+    HostRepeated,
+    #[error(
+        "the header Host holds '{given}', which is no host; send a name or an address, with a port or without"
+    )]
+    HostInvalid { given: String },
+    #[error(
+        "the body is transferred as '{given}', and no coding but chunked is undone; send Transfer-Encoding: \
+         chunked, and say in Content-Encoding how the body is compressed"
+    )]
+    TransferUnsupported { given: String },
+    #[error(
+        "the header Transfer-Encoding says chunked more than once; cut the body into chunks once, and say so \
+         once"
+    )]
+    ChunkedTwice,
 }
 
 /// The client's own name for its request if it is safe to repeat, else one of ours.

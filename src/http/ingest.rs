@@ -9,19 +9,18 @@ use super::answer::Results;
 use super::body::Lease;
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
-use super::header::{self, HeaderError};
+use super::header;
+use super::origin::foreign_page;
 use crate::pipeline::{Receipt, Submission};
-use crate::plugin::{Facts, Generation, Route};
+use crate::plugin::{Facts, Generation, Match, Route, RouteError, Snapshot};
 use crate::record::{self, Framing, RecordIds};
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// Addresses hold a route and a word; a longer one is a mistake, or data that would end up in other
-/// people's logs.
-const URI_BYTES_MAX: usize = 8 << 10;
+/// Routes that the answer to a wrong path names: as many as one reads.
+const ROUTES_LISTED_MAX: usize = 8;
 
 /// Records that have come to their end.
 pub(super) struct Settled {
@@ -29,6 +28,16 @@ pub(super) struct Settled {
     pub place: Place,
     /// Which of the receipt's lines the client wants to see.
     pub results: Results,
+    pub hold: Hold,
+}
+
+/// What a request's findings hold until its answer is built.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// A place among those in flight.
+    pub permit: Permit,
+    /// Of the budget of bodies: first the request's own, then its findings', at last its answer's.
+    pub lease: Lease,
 }
 
 /// The route of a request, on the generation that judges it.
@@ -51,15 +60,14 @@ impl Place {
 /// place even of a request that is refused there.
 pub(super) async fn ingest(
     gateway: &Gateway,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: Incoming,
     ticket: &Ticket,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
-    let (head, body) = request.into_parts();
-    check_address(&head, ticket)?;
-    let found = gateway.plugins.snapshot().route(head.uri.path())?;
+    let found = find(&gateway.plugins.snapshot(), head.uri.path())?;
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
-    let results = check_head(&head)?;
+    let results = check_head(head)?;
     let content_type = header::content_type(&head.headers)?;
     let framing = Framing::of(content_type, &place.route().input)?;
     let body = gateway.bodies.read(&head.headers, body).await?;
@@ -81,22 +89,36 @@ pub(super) async fn ingest(
         route: place.route,
         generation: place.generation.clone(),
     };
-    let receipt = settle(gateway, submission, permit, body.lease).await?;
-    Ok(Settled { receipt, place, results })
+    let hold = Hold { permit, lease: body.lease };
+    let (receipt, hold) = settle(gateway, submission, hold).await?;
+    Ok(Settled { receipt, place, results, hold })
 }
 
-/// A departing client leaves nothing half sent.
+fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
+    snapshot.route(path).map_err(|error| match error {
+        RouteError::Unavailable { .. } => error.into(),
+        RouteError::Unknown => {
+            let mut routes = snapshot.paths();
+            routes.sort();
+            let others = routes.len().saturating_sub(ROUTES_LISTED_MAX);
+            routes.truncate(ROUTES_LISTED_MAX);
+            IngestError::RouteUnknown { routes, others }
+        }
+    })
+}
+
+/// A departing client leaves nothing half sent: what was held for it is then given back at the end.
 async fn settle(
     gateway: &Gateway,
     submission: Submission,
-    permit: Permit,
-    lease: Lease,
-) -> Result<Receipt, IngestError> {
+    mut hold: Hold,
+) -> Result<(Receipt, Hold), IngestError> {
     let pipeline = gateway.pipeline.clone();
     let work = async move {
         let receipt = pipeline.settle(submission).await;
-        drop((permit, lease));
-        receipt
+        // The request's bytes are gone. What was found in them can be more, and is counted in the receipt.
+        hold.lease.hold(0);
+        (receipt, hold)
     };
     outlive(&gateway.tasks, work).await
 }
@@ -109,22 +131,13 @@ async fn outlive<T: Send + 'static>(
     tasks.spawn(work).await.map_err(|_| IngestError::Panicked)
 }
 
-/// What must be right before the address is believed.
-pub(super) fn check_address(head: &Parts, ticket: &Ticket) -> Result<(), IngestError> {
-    if ticket.has_ambiguous_length() {
-        return Err(HeaderError::TwoLengths.into());
-    }
-    let bytes = head.uri.path_and_query().map_or(0, |address| address.as_str().len());
-    if bytes > URI_BYTES_MAX {
-        return Err(IngestError::UriTooLong { bytes, max: URI_BYTES_MAX });
-    }
-    Ok(())
-}
-
 /// What must be right whatever the route takes. No browser is a producer, so that OPTIONS is as wrong as GET.
 fn check_head(head: &Parts) -> Result<Results, IngestError> {
     if !Allow::Post.includes(&head.method) {
         return Err(IngestError::Method { given: head.method.clone(), allow: Allow::Post });
+    }
+    if let Some(page) = foreign_page(head) {
+        return Err(IngestError::CrossSite { page });
     }
     if !header::accepts_json(&head.headers) {
         return Err(IngestError::NotAcceptable);

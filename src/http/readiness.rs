@@ -6,8 +6,14 @@ use crate::shutdown::{Lifecycle, Phase};
 use crate::sink::Readiness;
 
 /// Why not: a sentence each. None: a 2xx is possible.
-pub(super) fn reasons(gateway: &Gateway, lifecycle: &Lifecycle) -> Vec<String> {
-    judge(lifecycle.phase(), &gateway.plugins.status(), gateway.pipeline.sink.readiness())
+pub(super) async fn reasons(gateway: &Gateway, lifecycle: &Lifecycle) -> Vec<String> {
+    let (plugins, sink) = (gateway.plugins.clone(), gateway.pipeline.sink.clone());
+    let lifecycle = lifecycle.clone();
+    let look = move || judge(lifecycle.phase(), &plugins.status(), sink.readiness());
+    match gateway.readiness.take(look).await {
+        Ok(reasons) => reasons,
+        Err(error) => vec![error.to_string()],
+    }
 }
 
 fn judge(phase: Phase, plugins: &plugin::Status, sink: Readiness) -> Vec<String> {

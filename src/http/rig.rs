@@ -1,14 +1,14 @@
 //! What the tests of this room stand on: a real listener, with a service behind it that reads bodies as
 //! `ingest` does and tells what it has read.
 
-use super::accept::Door;
+use super::accept::{Door, Limit};
 use super::activity::Ticket;
 use super::admission::Admission;
 use super::answer::{self, Answer, Asked};
-use super::body::{self, Bodies};
+use super::body::{self, Bodies, Lease};
 use super::connection::{Answered, Limits, Protocol};
 use super::error::IngestError;
-use super::ingest::check_address;
+use super::message;
 use crate::shutdown::{Lifecycle, Phase, Shutdown};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
@@ -36,7 +36,12 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         Setup {
-            limits: Limits { header_bytes_max: 16 << 10, header_timeout: PATIENCE, http2_streams_max: 8 },
+            limits: Limits {
+                header_bytes_max: 16 << 10,
+                header_timeout: PATIENCE,
+                write_timeout: PATIENCE,
+                http2_streams_max: 8,
+            },
             bodies: body::Limits {
                 bytes_max: 1 << 20,
                 inflated_bytes_max: 4 << 20,
@@ -48,6 +53,9 @@ impl Default for Setup {
         }
     }
 }
+
+/// How much `/large` answers: more than the buffers of both sides hold.
+pub const LARGE_BYTES: usize = 32 << 20;
 
 /// Where requests to `/gate` wait before they are answered.
 struct Gate {
@@ -85,10 +93,10 @@ impl Setup {
             admission: Admission::new(self.in_flight_max),
             gate,
         });
-        let connections_max = self.connections_max;
+        let limit = Limit { connections_max: self.connections_max, key: "http.connections_max" };
         let served = tokio::spawn(async move {
             let serve = |stream| serve(protocol.clone(), service.clone(), lifecycle.clone(), stream);
-            Door::new(connections_max, serve, |reason| shed_sender.try_send(reason).unwrap())
+            Door::new(limit, serve, |reason| shed_sender.try_send(reason).unwrap())
                 .stand(listener, lifecycle.reached(Phase::Draining), &lifecycle)
                 .await;
         });
@@ -145,7 +153,8 @@ pub async fn within<F: Future>(future: F) -> F::Output {
 
 /// The status of an answer as it came over the wire.
 pub fn status(answer: &str) -> u16 {
-    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    let rest = answer.strip_prefix("HTTP/1.1 ").or_else(|| answer.strip_prefix("HTTP/1.0 "));
+    let status = rest.and_then(|rest| rest.get(..3));
     status.unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap()
 }
 
@@ -186,17 +195,26 @@ struct Service {
 impl Service {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, ticket: Ticket) -> Answered {
         let asked = Asked::of(&request);
+        let is_large = request.uri().path() == "/large";
         let answer = match self.read(request, &ticket).await {
-            Ok(text) => Answer::text(StatusCode::OK, "text/plain", text),
+            Ok((_, mut lease)) if is_large => {
+                lease.hold(LARGE_BYTES);
+                Answer::text(StatusCode::OK, "text/plain", vec![b'a'; LARGE_BYTES]).holding(lease)
+            }
+            Ok((text, _)) => Answer::text(StatusCode::OK, "text/plain", text),
             Err(error) => answer::refusal(&error, &asked),
         };
-        answer.into_response(&asked)
+        answer.into_response(&asked, ticket)
     }
 
     /// In the order of `ingest`.
-    async fn read(&self, request: Request<Incoming>, ticket: &Ticket) -> Result<String, IngestError> {
+    async fn read(
+        &self,
+        request: Request<Incoming>,
+        ticket: &Ticket,
+    ) -> Result<(String, Lease), IngestError> {
         let (head, body) = request.into_parts();
-        check_address(&head, ticket)?;
+        message::check(&head, ticket)?;
         let body = self.bodies.read(&head.headers, body).await?;
         ticket.body_ended();
         let _permit = self.admission.try_enter()?;
@@ -204,6 +222,6 @@ impl Service {
             self.gate.arrived.send(()).await.unwrap();
             self.gate.open.acquire().await.unwrap().forget();
         }
-        Ok(seen(&body.bytes))
+        Ok((seen(&body.bytes), body.lease))
     }
 }

@@ -16,7 +16,10 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long and how much a refused client may go on sending before it reads its answer. To close at once
 /// would reset the connection, and the reset destroys the answer on its way (RFC 9112, section 9.6).
+/// Two seconds are several round trips of the slowest link, and short enough that a place among the connections
+/// is not lost for long.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Twice `http.body_bytes_max` as it is by default: a client that sends one body over the limit is read to its end.
 const LINGER_BYTES_MAX: usize = 32 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +83,16 @@ impl Wire {
             return;
         }
         self.activity.arrived();
-        if let Some(number) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
-            self.activity.mark_ambiguous(number);
+        if let Some((number, doubt)) = self.lengths.as_mut().and_then(|lengths| lengths.observe(bytes)) {
+            self.activity.mark_doubtful(number, doubt);
+        }
+    }
+
+    /// What HTTP/1 writes is part of an answer. HTTP/2 writes pings and the like too, which show nothing of
+    /// what the client reads: there the answers tell themselves when they are asked for more.
+    fn tell_progress(&self) {
+        if self.lengths.is_some() {
+            self.activity.progressed();
         }
     }
 
@@ -126,7 +137,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.tell_progress();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -134,7 +147,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts))?;
+        self.tell_progress();
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -63,6 +63,12 @@ impl Snapshot {
         Snapshot { generations, routes }
     }
 
+    /// The paths of all routes, in no order.
+    pub fn paths(&self) -> Vec<String> {
+        let routes = self.generations.iter().flat_map(|generation| &generation.manifest.routes);
+        routes.map(|route| route.path.clone()).collect()
+    }
+
     /// With or without a trailing slash.
     pub fn route(&self, path: &str) -> Result<Match, RouteError> {
         let found = self.routes.at(path).map_err(|_| RouteError::Unknown)?;

@@ -24,6 +24,7 @@ const ENDPOINTS_MAX: usize = 1_000;
 /// Which key of `gateway.records.settled` plugins have words for.
 const REASON: usize = 2;
 
+type Seen = Arc<RwLock<Vec<SinkGauge>>>;
 type Observe = Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>;
 
 /// What the gateway itself gives as a reason.
@@ -39,7 +40,9 @@ pub(super) struct Own {
     records: Series,
     reloads: [Bound; Reload::ALL.len()],
     shed: Series,
-    sink: Arc<RwLock<Option<Observe>>>,
+    observe_sink: RwLock<Option<Observe>>,
+    /// What the sink said when the present scrape began: each of its instruments is asked by itself.
+    sink: Seen,
 }
 
 impl Own {
@@ -77,7 +80,7 @@ impl Own {
             "Requests and connections turned away.",
             &["reason"],
         );
-        let sink = Arc::default();
+        let sink = Seen::default();
         observe_sink(&builder, &sink);
         observe_process(&builder, Instant::now());
         Own {
@@ -85,6 +88,7 @@ impl Own {
             records,
             reloads: Reload::ALL.map(|result| reloads.resolve(&[result.as_str()])),
             shed,
+            observe_sink: RwLock::default(),
             sink,
             names: builder.names.into_inner(),
             provider,
@@ -116,10 +120,12 @@ impl Own {
     }
 
     pub fn observe_sink(&self, observe: Observe) {
-        *self.sink.write() = Some(observe);
+        *self.observe_sink.write() = Some(observe);
     }
 
     pub fn gather(&self) -> Vec<MetricFamily> {
+        let seen = self.observe_sink.read().as_ref().map(|observe| observe()).unwrap_or_default();
+        *self.sink.write() = seen;
         self.provider.gather()
     }
 }
@@ -171,12 +177,12 @@ impl Builder<'_> {
     }
 }
 
-fn observe_sink(builder: &Builder<'_>, sink: &Arc<RwLock<Option<Observe>>>) {
+fn observe_sink(builder: &Builder<'_>, sink: &Seen) {
     let each = |read: fn(&SinkGauge) -> u64| {
         let sink = Arc::clone(sink);
         move |instrument: &dyn AsyncInstrument<u64>| {
-            for topic in sink.read().iter().flat_map(|observe| observe()) {
-                instrument.observe(read(&topic), &[KeyValue::new("topic", topic.topic.clone())]);
+            for topic in sink.read().iter() {
+                instrument.observe(read(topic), &[KeyValue::new("topic", topic.topic.clone())]);
             }
         }
     };

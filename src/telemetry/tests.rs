@@ -3,6 +3,7 @@ use super::*;
 use crate::verdict::{
     Accepted, AttributeValue, Counted, Failure, Fault, InstrumentKind, Measurement, MeasurementTable, Outcome,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const VALUES_MAX: usize = 3;
 
@@ -405,6 +406,24 @@ fn label_sets_with_a_plugins_words_leave_half_of_the_places_to_the_gateways_own(
         &metrics,
         r#"gateway_records_settled_total{outcome="failed",reason="sink_full",route="/a"} 1"#,
     );
+}
+
+#[test]
+fn the_sink_is_asked_once_a_scrape() {
+    let metrics = metrics();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    metrics.observe_sink(Box::new(move || {
+        let bytes = counted.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        vec![SinkGauge { topic: "raw".into(), bytes, segments: bytes, ..SinkGauge::default() }]
+    }));
+    for scrape in 1..4 {
+        let text = metrics.render();
+        assert_eq!(asked.load(Ordering::Relaxed), scrape);
+        for name in ["gateway_sink_size_bytes", "gateway_sink_segments"] {
+            assert!(text.contains(&format!("{name}{{topic=\"raw\"}} {scrape}\n")), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn batches_of_nothing_but_wrong_records_are_all_told_within_bounds() {
             assert_eq!(told["counts"]["rejected"], 50_000);
             assert_eq!(
                 told["detail"].as_str().unwrap().split(';').next(),
-                Some("of 50000 records each is rejected")
+                Some("all 50000 records are rejected")
             );
             let last = &told["results"][49_999];
             assert_eq!(

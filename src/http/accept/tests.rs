@@ -3,8 +3,8 @@ use crate::http::rig::{PATIENCE, Setup, detail, header, status, within};
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-const GET: &str = "GET / HTTP/1.1\r\n\r\n";
-const GET_CLOSE: &str = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+const GET_CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so_and_the_next_is_served_when_one_has_gone() {
@@ -15,7 +15,10 @@ async fn a_connection_too_many_is_told_so_and_the_next_is_served_when_one_has_go
 
     // It sends more than it reads: the refusal must reach it all the same.
     let answer = rig
-        .exchange(format!("POST / HTTP/1.1\r\ncontent-length: 500000\r\n\r\n{}", "a".repeat(500_000)))
+        .exchange(format!(
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n{}",
+            "a".repeat(500_000)
+        ))
         .await;
     assert_eq!(status(&answer), 503);
     assert_eq!(

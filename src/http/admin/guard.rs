@@ -1,15 +1,13 @@
 //! Who may ask the admin port for what, as long as it knows no callers.
 
 use crate::http::answer::Kind;
+use crate::http::origin::{foreign_page, host};
 use hyper::Method;
-use hyper::header::{HOST, HeaderName, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What may be seen from other machines: no settings, no file names, nothing to order.
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -33,8 +31,8 @@ impl Exposure {
 /// Guards one connection.
 ///
 /// A web page can make its reader's browser send requests to loopback, by naming an address of its own that
-/// changes to 127.0.0.1 (DNS rebinding), or just across sites. The first shows in the Host, the second in
-/// the Origin.
+/// changes to 127.0.0.1 (DNS rebinding), or just across sites. The first shows in the Host; see `origin` for
+/// the second.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     /// Host names that the operator allows.
@@ -89,7 +87,7 @@ impl Guard {
             return Err(GuardError::Exposed);
         }
         if !matches!(head.method, Method::GET | Method::HEAD) {
-            check_origin(head, host.as_deref())?;
+            foreign_page(head).map_or(Ok(()), |origin| Err(GuardError::CrossSite { origin }))?;
         }
         Ok(())
     }
@@ -111,35 +109,5 @@ impl Guard {
                     || self.names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
             }
         }
-    }
-}
-
-/// HTTP/2 names its host in the address, as do requests that are meant for a proxy. Two hosts are none of
-/// ours.
-fn host(head: &Parts) -> Option<String> {
-    if let Some(authority) = head.uri.authority() {
-        return Some(authority.as_str().to_owned());
-    }
-    let hosts: Vec<_> =
-        head.headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes())).collect();
-    (!hosts.is_empty()).then(|| hosts.join(", "))
-}
-
-/// A page of the admin port itself has an origin with its host. What is no browser has none.
-fn check_origin(head: &Parts, host: Option<&str>) -> Result<(), GuardError> {
-    let text = |name: &HeaderName| {
-        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    if let Some(origin) = text(&ORIGIN) {
-        let of = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        if of.is_none() || of != host {
-            return Err(GuardError::CrossSite { origin });
-        }
-    }
-    match text(&SEC_FETCH_SITE) {
-        Some(site) if !matches!(site.as_str(), "same-origin" | "none") => {
-            Err(GuardError::CrossSite { origin: text(&ORIGIN).unwrap_or(site) })
-        }
-        _ => Ok(()),
     }
 }

@@ -1,10 +1,15 @@
 //! `GET /plugins` as JSON.
 
-use super::time::Rfc3339;
 use crate::plugin::{self, PluginState};
+use crate::record::rfc3339;
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(super) fn as_json(status: &plugin::Status) -> Bytes {
+    serde_json::to_vec(&Plugins::from(status)).expect("texts and numbers are always JSON").into()
+}
 
 #[derive(Serialize)]
 pub(super) struct Plugins<'a> {
@@ -111,7 +116,8 @@ fn state(state: PluginState) -> &'static str {
 }
 
 fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Rfc3339(*time))
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default(); // before 1970 is 1970
+    serializer.serialize_str(&rfc3339(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// A path may be no UTF-8, JSON must be.

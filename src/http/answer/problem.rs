@@ -27,12 +27,14 @@ pub(in crate::http) enum Kind {
     NotAcceptable,
     QueryInvalid,
     HeaderInvalid,
+    TransferEncodingUnsupported,
     ContentTypeUnsupported,
     ContentEncodingUnsupported,
     BodyTooLarge,
     BodyTooSlow,
     BodyUndecodable,
     BodyIncomplete,
+    BodyEmpty,
     BodyMalformed,
     TooManyRecords,
     Overloaded,
@@ -41,6 +43,7 @@ pub(in crate::http) enum Kind {
     HostUnknown,
     Forbidden,
     NotFound,
+    LookFailed,
 }
 
 impl Kind {
@@ -60,6 +63,9 @@ impl Kind {
             Kind::NotAcceptable => ("not-acceptable", S::NOT_ACCEPTABLE, "Answer not acceptable"),
             Kind::QueryInvalid => ("query-invalid", S::BAD_REQUEST, "Query not understood"),
             Kind::HeaderInvalid => ("header-invalid", S::BAD_REQUEST, "Header not understood"),
+            Kind::TransferEncodingUnsupported => {
+                ("transfer-encoding-unsupported", S::NOT_IMPLEMENTED, "Transfer encoding not understood")
+            }
             Kind::ContentTypeUnsupported => {
                 ("content-type-unsupported", S::UNSUPPORTED_MEDIA_TYPE, "Content type not taken")
             }
@@ -70,13 +76,15 @@ impl Kind {
             Kind::BodyTooSlow => ("body-too-slow", S::REQUEST_TIMEOUT, "Body too slow"),
             Kind::BodyUndecodable => ("body-undecodable", S::BAD_REQUEST, "Body cannot be decompressed"),
             Kind::BodyIncomplete => ("body-incomplete", S::BAD_REQUEST, "Body incomplete"),
-            Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body holds no records"),
+            Kind::BodyEmpty => ("body-empty", S::BAD_REQUEST, "Body holds no records"),
+            Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body cannot be cut into records"),
             Kind::TooManyRecords => ("too-many-records", S::PAYLOAD_TOO_LARGE, "Too many records"),
             Kind::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Gateway overloaded"),
             Kind::Panicked => ("gateway-failed", S::INTERNAL_SERVER_ERROR, "Gateway failed"),
             Kind::HostUnknown => ("host-unknown", S::MISDIRECTED_REQUEST, "Host name not known here"),
             Kind::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed here"),
             Kind::NotFound => ("not-found", S::NOT_FOUND, "Nothing here"),
+            Kind::LookFailed => ("look-failed", S::SERVICE_UNAVAILABLE, "No answer at present"),
         }
     }
 }
@@ -154,19 +162,26 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
             | BodyError::TooSlow { .. }
             | BodyError::Incomplete,
         )
-        | IngestError::Header(HeaderError::TwoLengths) => answer.with(CONNECTION, CLOSE),
+        | IngestError::Header(
+            HeaderError::TwoLengths
+            | HeaderError::Unfollowed
+            | HeaderError::TransferUnsupported { .. }
+            | HeaderError::ChunkedTwice,
+        ) => answer.with(CONNECTION, CLOSE),
         _ => answer,
     }
 }
 
 fn kind(error: &IngestError) -> Kind {
     match error {
-        IngestError::Route(RouteError::Unknown) => Kind::RouteUnknown,
+        IngestError::Route(RouteError::Unknown) | IngestError::RouteUnknown { .. } => Kind::RouteUnknown,
+        IngestError::CrossSite { .. } => Kind::Forbidden,
         IngestError::Route(RouteError::Unavailable { .. }) => Kind::PluginUnavailable,
         IngestError::Method { .. } => Kind::MethodNotAllowed,
         IngestError::UriTooLong { .. } => Kind::UriTooLong,
         IngestError::NotAcceptable => Kind::NotAcceptable,
         IngestError::Query { .. } => Kind::QueryInvalid,
+        IngestError::Header(HeaderError::TransferUnsupported { .. }) => Kind::TransferEncodingUnsupported,
         IngestError::Header(_) => Kind::HeaderInvalid,
         IngestError::Type(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {
@@ -177,11 +192,12 @@ fn kind(error: &IngestError) -> Kind {
             BodyError::Undecodable { .. } => Kind::BodyUndecodable,
             BodyError::TooSlow { .. } => Kind::BodyTooSlow,
             BodyError::Incomplete => Kind::BodyIncomplete,
-            BodyError::NoRoom { .. } => Kind::Overloaded,
+            BodyError::NoRoom { .. } | BodyError::NoTurn { .. } => Kind::Overloaded,
         },
         IngestError::Overloaded(_) => Kind::Overloaded,
         IngestError::Decode(DecodeError::TooMany { .. }) => Kind::TooManyRecords,
-        IngestError::Decode(DecodeError::Empty | DecodeError::Array(_)) => Kind::BodyMalformed,
+        IngestError::Decode(DecodeError::Empty) => Kind::BodyEmpty,
+        IngestError::Decode(DecodeError::Array(_)) => Kind::BodyMalformed,
         IngestError::Panicked => Kind::Panicked,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::problem::{Kind, Members, problem};
 use super::wire::{Batch, Counts, List, Single, Violations};
-use super::{Answer, Asked, JSON, Results};
+use super::{Answer, Asked, JSON, Show};
 use crate::pipeline::Receipt;
 use crate::plugin::Route;
 use crate::record::{RecordId, Shape};
@@ -22,13 +22,13 @@ pub(in crate::http) type Told = Counts;
 pub(in crate::http) fn receipt(
     receipt: &Receipt,
     route: &Route,
-    results: Results,
+    show: Show,
     asked: &Asked,
 ) -> (Answer, Told) {
     let counts = Counts::of(&receipt.records);
     let answer = match (receipt.shape, receipt.records.as_slice()) {
         (Shape::Single, [(id, outcome)]) => single(*id, outcome, route, asked),
-        (Shape::Single | Shape::Batch, records) => batch(records, counts, results, asked),
+        (Shape::Single | Shape::Batch, records) => batch(records, counts, show, asked),
     };
     (answer, counts)
 }
@@ -110,25 +110,31 @@ fn rejected(id: RecordId, violations: &[Violation], asked: &Asked) -> Answer {
     problem(kind, &detail, Members { record_id: Some(id), violations, ..Members::default() }, asked)
 }
 
-fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, asked: &Asked) -> Answer {
-    let list = List { records, results };
+fn batch(records: &[(RecordId, Outcome)], counts: Counts, show: Show, asked: &Asked) -> Answer {
+    let list = List { records, show };
     let bytes = 512 + records.len() * RESULT_BYTES;
     let all = records.len();
     if counts.failed > 0 {
+        let which = match all {
+            1 => "the only record".to_owned(),
+            _ => format!("{} of {all} records", counts.failed),
+        };
         let detail = format!(
-            "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says \
-             why, and sending a record again that is committed or stored publishes it twice",
-            counts.failed,
-            counted(all, "record")
+            "{which} failed and may be sent again, alone or with the rest of the batch: 'reason' says why, and \
+             sending a record again that is committed or stored publishes it twice"
         );
         let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
         return problem(Kind::RecordsFailed, &detail, members, asked).retry_after(longest_pause(records));
     }
     if counts.rejected == all {
-        let detail = format!(
-            "of {} each is rejected; correct what their 'violations' name and send them again",
-            counted(all, "record")
-        );
+        let detail = match all {
+            1 => {
+                "the only record is rejected; correct what its 'violations' name and send it again".to_owned()
+            }
+            _ => format!(
+                "all {all} records are rejected; correct what their 'violations' name and send them again"
+            ),
+        };
         let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
         return problem(Kind::RecordsRejected, &detail, members, asked);
     }

@@ -1,13 +1,13 @@
 mod failure;
+mod refusal;
 
 use super::*;
-use crate::http::admission::Overloaded;
-use crate::http::body::{BodyError, UnsupportedCoding};
-use crate::http::error::{Allow, IngestError};
-use crate::http::header::HeaderError;
+use crate::http::activity::Activity;
+use crate::http::body::BodyError;
+use crate::http::error::IngestError;
 use crate::pipeline::Receipt;
-use crate::plugin::{Held, Route, RouteError};
-use crate::record::{DecodeError, Input, RecordId, Shape, UnsupportedType};
+use crate::plugin::{Held, Route};
+use crate::record::{Input, RecordId, Shape};
 use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Violation};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -60,11 +60,15 @@ fn fault() -> Outcome {
     Outcome::Quarantined(Fault { kind: FaultKind::Deadline, detail: "for the operator only".into() })
 }
 
+fn show(results: Results) -> Show {
+    Show { results, violations_max: 10_000 }
+}
+
 /// Status, content type and body of the answer to a receipt.
 fn told(shape: Shape, results: Results, outcomes: Vec<Outcome>) -> (u16, String, Value) {
     let records = outcomes.into_iter().map(|outcome| (ID, outcome)).collect();
     let (answer, _) =
-        receipt(&Receipt { shape, records, held: Held::default() }, &route(), results, &asked());
+        receipt(&Receipt { shape, records, held: Held::default() }, &route(), show(results), &asked());
     read(answer)
 }
 
@@ -83,12 +87,12 @@ fn an_accepted_record_is_answered_as_the_old_ingestor_did_and_more() {
     let (answer, _) = receipt(
         &Receipt { shape: Shape::Single, records, held: Held::default() },
         &route(),
-        Results::All,
+        show(Results::All),
         &asked(),
     );
     let (message, id) = ("Insurance claim ingested successfully", id_text());
     assert_eq!(
-        String::from_utf8(answer.body).unwrap(),
+        String::from_utf8(answer.body.into()).unwrap(),
         format!(r#"{{"message":"{message}","claim_id":"C-1","record_id":"{id}","status":"committed"}}"#)
     );
     let (status, kind, body) = single(Outcome::Committed(accepted(&["old"])));
@@ -163,7 +167,7 @@ fn a_failed_record_is_to_be_sent_again() {
         let (answer, _) = receipt(
             &Receipt { shape: Shape::Single, records, held: Held::default() },
             &route(),
-            Results::All,
+            show(Results::All),
             &asked(),
         );
         assert!(["1", "2", "3"].contains(&answer.headers[RETRY_AFTER].to_str().unwrap()));
@@ -254,182 +258,35 @@ fn a_batch_that_is_safe_is_no_problem_and_one_all_rejected_is() {
     assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
     assert_eq!(
         body["detail"],
-        "of 1 record each is rejected; correct what their 'violations' name and send them again"
+        "the only record is rejected; correct what its 'violations' name and send it again"
+    );
+    let (_, _, two) =
+        told(Shape::Batch, Results::All, vec![Outcome::Rejected(vec![violation("missing")].into()); 2]);
+    assert_eq!(
+        two["detail"],
+        "all 2 records are rejected; correct what their 'violations' name and send them again"
+    );
+    let (_, _, failed) = told(Shape::Batch, Results::All, vec![Outcome::Failed(Failure::SinkFull)]);
+    assert_eq!(
+        failed["detail"],
+        "the only record failed and may be sent again, alone or with the rest of the batch: 'reason' says why, \
+         and sending a record again that is committed or stored publishes it twice"
     );
     assert_eq!(body["results"][0]["violations"], json!([violation_json("missing")]));
-}
-
-/// Every refusal with its status, the name of its problem and its sentence.
-fn refusals() -> Vec<Refusal> {
-    [refused_heads(), refused_bodies(), refused_records()].concat()
-}
-
-type Refusal = (IngestError, u16, &'static str, &'static str);
-
-fn refused_heads() -> Vec<Refusal> {
-    vec![
-        (
-            RouteError::Unknown.into(),
-            404,
-            "route-unknown",
-            "no plugin serves this path; GET /plugins on the admin port lists the routes",
-        ),
-        (
-            RouteError::Unavailable { plugin: "p".into() }.into(),
-            503,
-            "plugin-unavailable",
-            "plugin 'p' that serves this path cannot be used at present; send it again after the time in \
-             Retry-After",
-        ),
-        (
-            IngestError::Method { given: Method::GET, allow: Allow::Post },
-            405,
-            "method-not-allowed",
-            "GET is not answered here; use POST",
-        ),
-        (
-            IngestError::UriTooLong { bytes: 9000, max: 8192 },
-            414,
-            "uri-too-long",
-            "the address has 9000 bytes and at most 8192 are taken; put data into the body",
-        ),
-        (
-            IngestError::NotAcceptable,
-            406,
-            "not-acceptable",
-            "answers are JSON, which the header Accept excludes; send Accept: application/json, or none",
-        ),
-        (
-            IngestError::Query { given: "x".into() },
-            400,
-            "query-invalid",
-            "the query has results=x; send results=errors or results=all",
-        ),
-        (
-            HeaderError::TwoLengths.into(),
-            400,
-            "header-invalid",
-            "the request has both Content-Length and Transfer-Encoding; send one of them",
-        ),
-        (
-            UnsupportedType { given: "text/plain".into(), wanted: vec!["application/json".into()] }.into(),
-            415,
-            "content-type-unsupported",
-            "this route does not take 'text/plain'; send Content-Type: application/json",
-        ),
-    ]
-}
-
-fn refused_bodies() -> Vec<Refusal> {
-    let body = IngestError::Body;
-    vec![
-        (
-            body(UnsupportedCoding::Unknown { given: "br".into() }.into()),
-            415,
-            "content-encoding-unsupported",
-            "bodies encoded as 'br' are not taken; send Content-Encoding: gzip or zstd, or none",
-        ),
-        (
-            body(BodyError::LengthTooLarge { bytes: 9, max: 8 }),
-            413,
-            "body-too-large",
-            "the body has 9 bytes and at most 8 are taken (http.body_bytes_max); send fewer records a \
-             request",
-        ),
-        (
-            body(BodyError::TooSlow { timeout: Duration::from_secs(30) }),
-            408,
-            "body-too-slow",
-            "the body did not arrive within 30000 ms of its headers (http.body_timeout_ms); send it \
-             faster, or in smaller parts",
-        ),
-        (
-            body(BodyError::Undecodable { coding: "gzip", reason: "corrupt deflate stream".into() }),
-            400,
-            "body-undecodable",
-            "the body cannot be decompressed as gzip: corrupt deflate stream; compress it again, whole",
-        ),
-        (
-            body(BodyError::Incomplete),
-            400,
-            "body-incomplete",
-            "the body ended before it was whole, or is not cut into chunks as HTTP wants; send it again",
-        ),
-        (
-            body(BodyError::NoRoom { max: 5 }),
-            503,
-            "overloaded",
-            "the gateway holds as many bytes of bodies as it may (5, http.body_budget_bytes) and has no \
-             room for this one at present; send it again after the time in Retry-After",
-        ),
-    ]
-}
-
-fn refused_records() -> Vec<Refusal> {
-    vec![
-        (
-            Overloaded { in_flight_max: 5 }.into(),
-            503,
-            "overloaded",
-            "the gateway is judging and delivering 5 requests (http.in_flight_max) and takes no more at \
-             present; send it again after the time in Retry-After",
-        ),
-        (DecodeError::Empty.into(), 400, "body-malformed", "the body holds no record; send at least one"),
-        (
-            DecodeError::TooMany { max: 5 }.into(),
-            413,
-            "too-many-records",
-            "the body holds more than 5 records; send them in several requests (http.records_max)",
-        ),
-        (
-            IngestError::Panicked,
-            500,
-            "gateway-failed",
-            "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
-             report request_id",
-        ),
-    ]
-}
-
-#[test]
-fn every_refusal_says_what_is_wrong_and_what_to_do() {
-    for (error, status, name, detail) in refusals() {
-        let (given, kind, body) = read(refusal(&error, &asked()));
-        assert_eq!((given, kind.as_str()), (status, "application/problem+json"), "{error}");
-        assert_eq!(body["type"], format!("urn:sluicegate:problem:{name}"));
-        assert_eq!(body["detail"], detail);
-        assert_eq!((&body["status"], &body["request_id"]), (&json!(status), &json!("r-1")));
-        assert!(body["title"].is_string());
-    }
-}
-
-#[test]
-fn refusals_carry_the_headers_that_http_wants_with_them() {
-    for (error, status, ..) in refusals() {
-        let headers = refusal(&error, &asked()).headers;
-        assert_eq!(headers.contains_key(RETRY_AFTER), status == 503, "{error}");
-        assert_eq!(headers.contains_key(ALLOW), status == 405, "{error}");
-        let coding = matches!(error, IngestError::Body(BodyError::Coding(_)));
-        assert_eq!(headers.contains_key(ACCEPT_ENCODING), coding, "{error}");
-    }
-    let closing = |error| refusal(&error, &asked()).headers.contains_key(CONNECTION);
-    assert!(closing(BodyError::TooSlow { timeout: Duration::ZERO }.into()));
-    assert!(closing(BodyError::LengthTooLarge { bytes: 1, max: 0 }.into()));
-    assert!(!closing(DecodeError::Empty.into()));
 }
 
 #[tokio::test]
 async fn an_answer_is_named_as_its_request_and_speaks_its_version() {
     let too_slow = || IngestError::Body(BodyError::TooSlow { timeout: Duration::ZERO });
     let mut asked = asked();
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
     assert_eq!(response.headers()[CONNECTION], "close");
     asked.version = Version::HTTP_2;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert!(!response.headers().contains_key(CONNECTION));
     asked.method = Method::HEAD;
-    let response = refusal(&too_slow(), &asked).into_response(&asked);
+    let response = refusal(&too_slow(), &asked).into_response(&asked, Activity::new().begin());
     assert_ne!(response.headers()[CONTENT_LENGTH], "0");
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }

@@ -1,9 +1,9 @@
 //! The JSON of answers, written as it is made: an answer to 10,000 records is built nowhere but in its
 //! buffer.
 
-use super::Results;
+use super::{Results, Show};
 use crate::record::RecordId;
-use crate::verdict::{Accepted, Outcome, Rejection, Violation};
+use crate::verdict::{Accepted, Outcome, Violation};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
@@ -114,19 +114,19 @@ pub(super) struct Batch<'a> {
 /// One result a record, in request order.
 pub(super) struct List<'a> {
     pub records: &'a [(RecordId, Outcome)],
-    pub results: Results,
+    pub show: Show,
 }
 
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.results == Results::Omitted {
+        if self.show.results == Results::Omitted {
             return serializer.serialize_none();
         }
         let mut list = serializer.serialize_seq(None)?;
         let mut listed = 0;
         for (index, (id, outcome)) in self.records.iter().enumerate() {
-            if self.results == Results::All || is_error(outcome) {
-                let most = if listed < Rejection::LISTED_MAX { usize::MAX } else { 1 };
+            if self.show.results == Results::All || is_error(outcome) {
+                let most = if listed < self.show.violations_max { usize::MAX } else { 1 };
                 if let Outcome::Rejected(violations) = outcome {
                     listed += violations.len();
                 }

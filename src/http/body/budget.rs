@@ -41,6 +41,28 @@ impl Lease {
         self.held += bytes;
         Ok(())
     }
+
+    /// Holds so many from now on. If that is more and there is no room for it, all stays as it is.
+    pub fn try_hold(&mut self, bytes: usize) -> Result<(), BodyError> {
+        match bytes.checked_sub(self.held) {
+            Some(more) => self.grow(more),
+            None => {
+                self.hold(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Holds so many from now on, even if there is no room for them: they are in memory already, and others
+    /// are to be refused until they are gone.
+    pub fn hold(&mut self, bytes: usize) {
+        let used = &self.budget.used;
+        match bytes.checked_sub(self.held) {
+            Some(more) => used.fetch_add(more, Ordering::Relaxed),
+            None => used.fetch_sub(self.held - bytes, Ordering::Relaxed),
+        };
+        self.held = bytes;
+    }
 }
 
 impl Drop for Lease {
@@ -64,6 +86,21 @@ mod tests {
         drop(other);
         one.grow(6).unwrap();
         drop(one);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_there_already_is_held_even_beyond_the_budget_and_keeps_others_out() {
+        let budget = Budget::new(10);
+        let (mut one, mut other) = (budget.lease(), budget.lease());
+        one.grow(4).unwrap();
+        one.hold(15);
+        assert_eq!(other.grow(1), Err(BodyError::NoRoom { max: 10 }));
+        assert_eq!(one.try_hold(16), Err(BodyError::NoRoom { max: 10 }));
+        one.try_hold(9).unwrap();
+        other.grow(1).unwrap();
+        assert_eq!(one.try_hold(10), Err(BodyError::NoRoom { max: 10 }));
+        drop((one, other));
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
     }
 }

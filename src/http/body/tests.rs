@@ -1,18 +1,22 @@
 use super::*;
 use crate::http::rig::{Client, PATIENCE, Rig, SOON, Setup, detail, header, seen, status, within};
 use std::io::Write;
+use std::task::Poll;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 fn post(headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let head =
-        format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
 fn chunked(chunks: &[&[u8]]) -> Vec<u8> {
-    let mut request = b"POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let mut request =
+        b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for chunk in chunks {
         write!(request, "{:x}\r\n", chunk.len()).unwrap();
         request.extend_from_slice(chunk);
@@ -56,7 +60,7 @@ async fn bodies_arrive_as_they_were_sent() {
     is_seen(&rig.exchange(post("", &body)).await, &body);
     let chunks: Vec<_> = body.chunks(999).collect();
     is_seen(&rig.exchange(chunked(&chunks)).await, &body);
-    let trailed = "POST / HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+    let trailed = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
                    1;x=y\r\na\r\n0\r\nt: u\r\n\r\n";
     is_seen(&rig.exchange(trailed).await, b"a");
 }
@@ -98,7 +102,7 @@ async fn a_body_that_trickles_is_cut_off() {
     let rig = setup.start().await;
     let (read, mut write) = rig.connect().await.stream.into_split();
     let trickle = tokio::spawn(async move {
-        let _ = write.write_all(b"POST / HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n").await;
+        let _ = write.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n").await;
         while write.write_all(b"a").await.is_ok() {
             tokio::time::sleep(SOON / 10).await;
         }
@@ -121,7 +125,8 @@ async fn a_body_that_trickles_is_cut_off() {
 #[tokio::test]
 async fn a_body_that_is_not_cut_as_http_wants_is_refused() {
     let rig = Setup::default().start().await;
-    let answer = rig.exchange("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n").await;
+    let answer =
+        rig.exchange("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n").await;
     is_refused(
         &answer,
         400,
@@ -231,7 +236,7 @@ fn wide_zstd() -> Vec<u8> {
 
 async fn send_half(rig: &Rig) -> Client {
     let mut client = rig.connect().await;
-    client.send("POST / HTTP/1.1\r\ncontent-length: 200\r\n\r\n").await;
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200\r\n\r\n").await;
     client.send([b'a'; 100]).await;
     client
 }
@@ -276,4 +281,51 @@ async fn what_a_body_inflates_to_is_charged_too() {
     let rig = setup.start().await;
     let answer = rig.exchange(post("content-encoding: gzip\r\n", gzip(&vec![0; 2 << 20]))).await;
     assert_eq!(status(&answer), 503);
+}
+
+fn patient_bodies(timeout: Duration) -> Bodies {
+    Bodies::new(Limits { bytes_max: 1, inflated_bytes_max: 64 << 20, timeout, budget_bytes: 1 << 30 })
+}
+
+fn packed(bodies: &Bodies, bytes: usize) -> Whole {
+    let bytes = Bytes::from(gzip(&vec![0; bytes]));
+    let mut lease = bodies.lease();
+    lease.grow(bytes.len()).unwrap();
+    Whole { bytes, lease }
+}
+
+#[tokio::test]
+async fn a_body_whose_turn_to_be_decompressed_does_not_come_is_told_so() {
+    let bodies = patient_bodies(SOON);
+    let _turns = bodies.inflations.clone().acquire_many_owned(INFLATIONS_MAX as u32).await.unwrap();
+    let refused = bodies.inflate(Coding::Gzip, packed(&bodies, 1 << 20)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "4 other bodies are being decompressed, the most at a time, and the turn of this one did not come \
+         within 150 ms (http.body_timeout_ms)"
+    );
+    // What is small takes no turn.
+    bodies.inflate(Coding::Gzip, packed(&bodies, 1 << 10)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_decompression_whose_client_has_left_keeps_its_turn_and_its_bytes_to_its_end() {
+    let bodies = patient_bodies(PATIENCE);
+    let whole = packed(&bodies, 48 << 20);
+    let charged = whole.bytes.len();
+    {
+        let mut inflating = std::pin::pin!(bodies.inflate(Coding::Gzip, whole));
+        // The first look begins it; then the client leaves.
+        assert!(std::future::poll_fn(|cx| Poll::Ready(inflating.as_mut().poll(cx).is_pending())).await);
+    }
+    assert_eq!(bodies.inflations.available_permits(), INFLATIONS_MAX - 1);
+    let mut room = bodies.lease();
+    assert!(room.grow((1 << 30) - charged + 1).is_err(), "what is being decompressed is not held");
+    let all = bodies.inflations.clone().acquire_many_owned(INFLATIONS_MAX as u32);
+    drop(within(all).await.unwrap());
+    let begun = Instant::now();
+    while room.grow(1 << 30).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "the budget is not given back");
+        tokio::task::yield_now().await;
+    }
 }

@@ -1,10 +1,11 @@
-use crate::http::rig::{SOON, Setup, detail, header, seen, status, within};
+use crate::http::rig::{LARGE_BYTES, PATIENCE, Rig, SOON, Setup, detail, header, seen, status, within};
 use crate::shutdown::Phase;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Connection, SendRequest, handshake};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,6 +15,7 @@ const GET_CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 fn impatient() -> Setup {
     let mut setup = Setup::default();
     setup.limits.header_timeout = SOON;
+    setup.limits.write_timeout = SOON;
     setup
 }
 
@@ -23,7 +25,7 @@ async fn headers_that_trickle_are_cut_off() {
     let (mut read, mut write) = rig.connect().await.stream.into_split();
     let trickle = tokio::spawn(async move {
         // Without an end in sight, and never silent for long.
-        let _ = write.write_all(b"GET / HTTP/1.1\r\nx: ").await;
+        let _ = write.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx: ").await;
         while write.write_all(b"a").await.is_ok() {
             tokio::time::sleep(SOON / 10).await;
         }
@@ -54,8 +56,9 @@ async fn an_idle_connection_is_closed_after_its_answer() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let rig = Setup::default().start().await;
-    let post = |body: &str| format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let chunked = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n";
+    let post =
+        |body: &str| format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let chunked = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n";
     let answers = rig.exchange(format!("{}{}{chunked}{GET_CLOSE}", post("a"), post("bb"))).await;
     let bodies: Vec<_> =
         answers.split("HTTP/1.1 200 OK").filter_map(|answer| answer.split("\r\n\r\n").nth(1)).collect();
@@ -67,13 +70,17 @@ async fn headers_beyond_the_limit_are_431() {
     let mut setup = Setup::default();
     setup.limits.header_bytes_max = 1000;
     let rig = setup.start().await;
-    let with =
-        |bytes: usize| format!("GET / HTTP/1.1\r\nx: {}\r\nconnection: close\r\n\r\n", "a".repeat(bytes));
+    let with = |bytes: usize| {
+        format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", "a".repeat(bytes))
+    };
     assert_eq!(status(&rig.exchange(with(100)).await), 200);
     assert_eq!(status(&rig.exchange(with(1000)).await), 431);
     // Endless: cut at the size of the buffer.
-    assert_eq!(status(&rig.exchange(format!("GET / HTTP/1.1\r\nx: {}", "a".repeat(500_000))).await), 431);
-    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a:b\r\n".repeat(101));
+    assert_eq!(
+        status(&rig.exchange(format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "a".repeat(500_000))).await),
+        431
+    );
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a:b\r\n".repeat(101));
     assert_eq!(status(&rig.exchange(many).await), 431);
 }
 
@@ -82,7 +89,8 @@ async fn an_address_beyond_the_limit_is_414() {
     let mut setup = Setup::default();
     setup.limits.header_bytes_max = 200 << 10;
     let rig = setup.start().await;
-    let with = |bytes: usize| format!("GET /{} HTTP/1.1\r\nconnection: close\r\n\r\n", "a".repeat(bytes));
+    let with =
+        |bytes: usize| format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(bytes));
     assert_eq!(status(&rig.exchange(with(8000)).await), 200);
     let answer = rig.exchange(with(8192)).await;
     assert_eq!(status(&answer), 414);
@@ -101,7 +109,7 @@ async fn a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_taken() 
         "transfer-encoding: chunked\r\ncontent-length: 3",
         "content-length: x\r\ntransfer-encoding: chunked",
     ] {
-        let smuggled = format!("POST / HTTP/1.1\r\n{lengths}\r\n\r\n0\r\n\r\n{GET}");
+        let smuggled = format!("POST / HTTP/1.1\r\nhost: x\r\n{lengths}\r\n\r\n0\r\n\r\n{GET}");
         let answer = rig.exchange(format!("{GET}{smuggled}")).await;
         let (first, second) = answer.split_at(answer.rfind("HTTP/1.1").unwrap());
         if lengths.contains('x') && status(second) == 400 && header(second, "content-type").is_none() {
@@ -118,9 +126,34 @@ async fn a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_taken() 
 }
 
 #[tokio::test]
+async fn no_padding_before_it_lets_a_request_with_two_lengths_through() {
+    let rig = Setup::default().start().await;
+    let padding = " ".repeat(200);
+    let trailer = "x: y\n\nPOST / HTTP/1.1\r\nhost: x\r\ncontent-length: 999\r\n\r\n";
+    for (first, body) in [
+        (format!("content-length:{padding}4{padding}"), "abcd".to_owned()),
+        (format!("content-length: {}4", "0".repeat(200)), "abcd".to_owned()),
+        (format!("transfer-encoding:{padding}chunked"), format!("4{padding};x\r\nabcd\r\n0\r\n{trailer}")),
+    ] {
+        let first = format!("POST / HTTP/1.1\r\nhost: x\r\n{first}\r\n\r\n{body}");
+        let second = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n\
+                      0\r\n\r\n";
+        let answers = rig.exchange(format!("{first}{second}{GET}")).await;
+        let (first, second) = answers.split_at(answers.rfind("HTTP/1.1").unwrap());
+        assert!((status(first), first.ends_with(&seen(b"abcd"))) == (200, true), "{answers}");
+        assert_eq!(status(second), 400);
+        assert_eq!(
+            detail(second),
+            "the request has both Content-Length and Transfer-Encoding; send one of them"
+        );
+    }
+}
+
+#[tokio::test]
 async fn lengths_that_differ_are_refused() {
     let rig = Setup::default().start().await;
-    let answer = rig.exchange("POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab").await;
+    let answer =
+        rig.exchange("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab").await;
     assert_eq!(status(&answer), 400);
 }
 
@@ -128,7 +161,7 @@ async fn lengths_that_differ_are_refused() {
 async fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
     let rig = Setup::default().start().await;
     let mut client = rig.connect().await;
-    client.send("POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n").await;
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n").await;
     assert_eq!(client.answer().await, "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("ab").await;
     assert!(client.answer().await.ends_with(&seen(b"ab")));
@@ -138,7 +171,9 @@ async fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
 async fn a_client_that_waits_for_100_continue_with_too_much_is_refused_before_it_sends() {
     let rig = Setup::default().start().await;
     let mut client = rig.connect().await;
-    client.send("POST / HTTP/1.1\r\ncontent-length: 1048577\r\nexpect: 100-continue\r\n\r\n").await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\nexpect: 100-continue\r\n\r\n")
+        .await;
     assert_eq!(status(&client.answer().await), 413);
     assert_eq!(client.rest().await, "");
 }
@@ -147,13 +182,13 @@ async fn a_client_that_waits_for_100_continue_with_too_much_is_refused_before_it
 async fn a_client_that_ends_its_side_with_its_request_is_answered() {
     let mut rig = Setup::default().start().await;
     let mut client = rig.connect().await;
-    client.send("POST /gate HTTP/1.1\r\ncontent-length: 1\r\n\r\na").await;
+    client.send("POST /gate HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na").await;
     client.stream.shutdown().await.unwrap();
     within(rig.arrived.recv()).await.unwrap();
     rig.open.add_permits(1);
     assert!(client.rest().await.ends_with(&seen(b"a")));
     let mut client = rig.connect().await;
-    client.send("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\na").await;
+    client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na").await;
     client.stream.shutdown().await.unwrap();
     let answer = client.rest().await;
     assert_eq!(
@@ -253,9 +288,7 @@ async fn more_streams_than_allowed_wait_for_their_turn() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
-    let mut setup = impatient();
-    setup.limits.header_timeout = SOON;
-    let mut rig = setup.start().await;
+    let mut rig = impatient().start().await;
     let mut client = rig.connect().await;
     // More answers than the buffers of both sides hold, never read.
     let flood = tokio::spawn(async move {
@@ -276,7 +309,7 @@ async fn the_drain_ends_what_is_in_flight_and_closes_the_rest() {
     assert_eq!(status(&idle.answer().await), 200);
     let mut fresh = rig.connect().await;
     let mut busy = rig.connect().await;
-    busy.send("GET /gate HTTP/1.1\r\n\r\n").await;
+    busy.send("GET /gate HTTP/1.1\r\nhost: x\r\n\r\n").await;
     within(rig.arrived.recv()).await.unwrap();
     let (mut requests, connection) = http2(rig.connect().await.stream).await;
     let connection = tokio::spawn(connection);
@@ -315,7 +348,7 @@ async fn a_request_that_comes_as_the_drain_begins_is_answered() {
 async fn stopping_cuts_what_is_still_in_flight() {
     let mut rig = Setup::default().start().await;
     let mut busy = rig.connect().await;
-    busy.send("GET /gate HTTP/1.1\r\n\r\n").await;
+    busy.send("GET /gate HTTP/1.1\r\nhost: x\r\n\r\n").await;
     within(rig.arrived.recv()).await.unwrap();
     rig.shutdown.advance(Phase::Draining);
     rig.shutdown.advance(Phase::Stopped);
@@ -328,7 +361,110 @@ async fn stopping_cuts_what_is_still_in_flight() {
 #[tokio::test]
 async fn an_answer_to_head_has_its_length_and_no_body() {
     let rig = Setup::default().start().await;
-    let answer = rig.exchange("HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+    let answer = rig.exchange("HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert_eq!(header(&answer, "content-length"), Some(seen(b"").len().to_string().as_str()));
     assert!(answer.ends_with("\r\n\r\n"));
+}
+
+const GET_LARGE: &str = "GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// A client that takes its answer in small steps, each far sooner than this.
+fn unhurried() -> Setup {
+    let mut setup = impatient();
+    setup.limits.write_timeout = Duration::from_secs(1);
+    // Room for one large answer and not for two.
+    setup.bodies.budget_bytes = LARGE_BYTES + (1 << 20);
+    setup
+}
+
+/// A connection that the system takes little for beyond what is read.
+async fn narrow(rig: &Rig) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    within(socket.connect(rig.address)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
+    let rig = unhurried().start().await;
+    let mut stream = narrow(&rig).await;
+    stream.write_all(GET_LARGE.as_bytes()).await.unwrap();
+    let (mut step, mut all) = (vec![0; LARGE_BYTES / 20], 0);
+    // Over twenty times the header time-out, and twice the write time-out.
+    for _ in 0..20 {
+        tokio::time::sleep(SOON).await;
+        all += within(stream.read_exact(&mut step)).await.unwrap();
+    }
+    let mut rest = Vec::new();
+    within(stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(all + rest.len() > LARGE_BYTES);
+}
+
+/// Until the budget has room for another body of a megabyte.
+async fn room_again(rig: &Rig) {
+    let body = "a".repeat(1 << 20);
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let begun = Instant::now();
+    while status(&rig.exchange(&request).await) != 200 {
+        assert!(begun.elapsed() < PATIENCE, "the bytes of the answer are not given back");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_cut_off_and_its_answers_bytes_are_free() {
+    let mut setup = impatient();
+    setup.bodies.budget_bytes = LARGE_BYTES;
+    let rig = setup.start().await;
+    let mut stream = narrow(&rig).await;
+    stream.write_all(GET_LARGE.as_bytes()).await.unwrap();
+    assert_eq!(within(stream.read_u8()).await.unwrap(), b'H');
+    room_again(&rig).await;
+    let mut rest = Vec::new();
+    let _ = within(stream.read_to_end(&mut rest)).await; // what was under way, and no more
+    assert!(rest.len() < LARGE_BYTES, "{}", rest.len());
+}
+
+/// An HTTP/2 client that says it can take 64 KiB beyond what it has read.
+async fn narrow_http2(rig: &Rig) -> hyper::body::Incoming {
+    let io = TokioIo::new(rig.connect().await.stream);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1 << 16).initial_connection_window_size(1 << 16);
+    let (mut requests, connection) = within(builder.handshake(io)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("http://x/large").body(Full::<Bytes>::default()).unwrap();
+    let answer = within(requests.send_request(request)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.into_body()
+}
+
+#[tokio::test]
+async fn an_http2_client_that_reads_slowly_gets_all_of_its_answer() {
+    let rig = unhurried().start().await;
+    let mut body = narrow_http2(&rig).await;
+    let (mut all, mut pauses) = (0, 0);
+    while let Some(frame) = within(body.frame()).await {
+        all += frame.unwrap().into_data().map_or(0, |data| data.len());
+        if all / (LARGE_BYTES / 20) > pauses {
+            pauses += 1;
+            tokio::time::sleep(SOON).await;
+        }
+    }
+    assert_eq!(all, LARGE_BYTES);
+}
+
+#[tokio::test]
+async fn an_http2_client_that_stops_reading_is_cut_off_although_it_answers_pings() {
+    let mut setup = impatient();
+    setup.bodies.budget_bytes = LARGE_BYTES;
+    let rig = setup.start().await;
+    let mut body = narrow_http2(&rig).await;
+    room_again(&rig).await;
+    let mut all = 0;
+    while let Some(Ok(frame)) = within(body.frame()).await {
+        all += frame.into_data().map_or(0, |data| data.len());
+    }
+    assert!(all < LARGE_BYTES, "{all}");
 }

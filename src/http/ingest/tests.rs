@@ -1,6 +1,9 @@
 use super::*;
+use crate::http::admission::Admission;
 use crate::http::rig::within;
+use hyper::Request;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 #[test]
@@ -48,5 +51,46 @@ async fn a_panic_acknowledges_nothing() {
         ended.unwrap_err().to_string(),
         "the gateway failed while it settled this request; nothing is acknowledged: send it again, and \
          report request_id"
+    );
+}
+
+#[tokio::test]
+async fn what_was_held_for_a_client_that_has_left_is_given_back_when_its_records_are_settled() {
+    let admission = Admission::new(1);
+    let permit = admission.try_enter().unwrap();
+    let tasks = TaskTracker::new();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let work = async move {
+        may_go_on.await.unwrap();
+        permit
+    };
+    assert!(tokio::time::timeout(Duration::ZERO, outlive(&tasks, work)).await.is_err(), "the client leaves");
+    assert!(admission.try_enter().is_err());
+    go_on.send(()).unwrap();
+    tasks.close();
+    within(tasks.wait()).await;
+    assert!(admission.try_enter().is_ok());
+}
+
+#[test]
+fn a_path_that_no_plugin_serves_is_answered_with_those_that_are_served() {
+    assert_eq!(
+        find(&Snapshot::default(), "/claims/").err(),
+        Some(IngestError::RouteUnknown { routes: vec![], others: 0 })
+    );
+}
+
+#[test]
+fn a_page_of_another_site_cannot_post_records() {
+    let post = |headers: &[(&str, &str)]| {
+        let request = Request::post("/claims/").header("host", "127.0.0.1:8080");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        check_head(&request.body(()).unwrap().into_parts().0)
+    };
+    // A program says nothing of the kind.
+    assert_eq!(post(&[("content-type", "text/plain")]), Ok(Results::All));
+    assert_eq!(
+        post(&[("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")]),
+        Err(IngestError::CrossSite { page: "http://evil.example".into() })
     );
 }

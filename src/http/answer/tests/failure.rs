@@ -8,8 +8,12 @@ fn how_long_a_plugin_stays_uncalled_is_told_in_whole_seconds_rounded_up() {
         let outcomes = pauses.iter().map(|&pause_ms| Outcome::Failed(Failure::BreakerOpen { pause_ms }));
         let records: Vec<_> = outcomes.map(|outcome| (ID, outcome)).collect();
         let shape = if records.len() == 1 { Shape::Single } else { Shape::Batch };
-        let (answer, _) =
-            receipt(&Receipt { shape, records, held: Held::default() }, &route(), Results::All, &asked());
+        let (answer, _) = receipt(
+            &Receipt { shape, records, held: Held::default() },
+            &route(),
+            show(Results::All),
+            &asked(),
+        );
         let told: u64 = answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((least..least + 3).contains(&told), "{pauses:?}: {told}");
     }
@@ -21,7 +25,7 @@ fn a_record_that_the_gateway_itself_broke_on_is_500_and_not_to_be_sent_again_soo
     let (answer, _) = receipt(
         &Receipt { shape: Shape::Single, records, held: Held::default() },
         &route(),
-        Results::All,
+        show(Results::All),
         &asked(),
     );
     assert!(!answer.headers.contains_key(RETRY_AFTER));
