@@ -55,10 +55,10 @@ fn records_go_by_tls_with_a_password_from_a_file_and_whoever_has_none_is_told() 
     let stranger = start(&broker, &data("stranger"), "stranger", "secret", true);
     let told = reason(&stranger);
     let expected = format!(
-        "kafka at {at} does not let the gateway write to the topic '{TOPIC}': give its principal WRITE and DESCRIBE \
-         on it"
+        "kafka at {at} knows the gateway and lets it write nowhere: give its principal WRITE and DESCRIBE on its \
+         topics ("
     );
-    assert!(told.contains(&expected), "{told}");
+    assert!(told.starts_with(&expected), "{told}");
 
     let wrong = start(&broker, &data("wrong"), "gateway", "guess", true);
     let told = reason(&wrong);

@@ -212,6 +212,12 @@ pub(super) fn refused(config: &Config, reason: &str) -> String {
              kafka.ca_file ({reason})"
         );
     }
+    if lower.contains("authorization") {
+        return format!(
+            "kafka at {brokers} knows the gateway and lets it write nowhere: give its principal WRITE and DESCRIBE on \
+             its topics ({reason})"
+        );
+    }
     if lower.contains("authentication") || lower.contains("sasl") {
         return format!(
             "kafka at {brokers} does not know the gateway: check kafka.sasl_mechanism, kafka.sasl_username and \

@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is asked whether an operator has mended something.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,6 +20,7 @@ const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn run(shared: Weak<Shared>) {
     let mut known = BTreeSet::new();
     loop {
+        let begun = Instant::now();
         let Some(now) = shared.upgrade() else { return };
         let looking = tokio::task::spawn_blocking(move || {
             let busy = look(&now, &mut known);
@@ -33,7 +34,8 @@ pub(super) async fn run(shared: Weak<Shared>) {
             // Nothing to do until somebody tells.
             let _ = tokio::time::timeout(INTERVAL, now.trouble.notified()).await;
         } else if woken {
-            tokio::time::sleep(INTERVAL / 10).await;
+            // A producer that fails again at once is not replaced without end.
+            tokio::time::sleep_until((begun + INTERVAL).into()).await;
         }
     }
 }
