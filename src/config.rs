@@ -159,12 +159,7 @@ fn sync_mode(variables: &[(String, String)]) -> SyncMode {
 }
 
 /// The variables of the ingestor that Sluicegate replaces.
-fn set_old_variable(
-    tree: &mut Table,
-    name: &str,
-    value: String,
-    notices: &mut Vec<String>,
-) {
+fn set_old_variable(tree: &mut Table, name: &str, value: String, notices: &mut Vec<String>) {
     if value.is_empty() {
         return;
     }

@@ -135,19 +135,6 @@ fn a_wrong_configuration_starts_nothing_and_is_told_at_once() {
 }
 
 #[test]
-fn a_broker_that_would_get_nothing_stops_the_start() {
-    let directory = TempDir::new().unwrap();
-    let mut command = sluicegate(&["serve"]);
-    command.current_dir(directory.path()).env("KAFKA_BROKER", "kafka:9092");
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains(
-        "KAFKA_BROKER=kafka:9092: this version keeps records in its local log and would send none to Kafka; \
-         unset KAFKA_BROKER to start without Kafka"
-    ));
-}
-
-#[test]
 fn check_tells_every_problem_as_text_and_as_json() {
     let arguments = ["check", "--listen", "here", "--admin", "there"];
     let output = run(&arguments);

@@ -26,7 +26,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["src/plugin.rs", "src/plugin/"]),
     ("wit_component", &["src/plugin/"]),
     ("notify", &["src/plugin/watch.rs"]),
-    ("rdkafka", &["src/sink/kafka.rs"]),
+    ("rdkafka", &["src/sink/kafka"]),
     ("hyper", &["src/http.rs", "src/http/", "src/cli/simulate"]),
     ("http_body_util", &["src/http.rs", "src/http/", "src/cli/simulate"]),
     ("opentelemetry", &["src/telemetry.rs", "src/telemetry/"]),

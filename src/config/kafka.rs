@@ -5,7 +5,7 @@ use super::problem::{Origin, Problem};
 use super::room::{DAY_MS, GIB};
 use super::section::{Findings, Section};
 use super::source::{Table, Value};
-use super::value::{Wrong, boolean, bytes, milliseconds, file, one_of, wrong};
+use super::value::{Wrong, boolean, bytes, file, milliseconds, one_of, wrong};
 use crate::sink::log::{self, SyncMode};
 use crate::sink::{KafkaConfig, KafkaConfigError, Sasl, Security};
 
@@ -22,8 +22,9 @@ pub(super) fn kafka(tree: &mut Table, findings: &mut Findings) -> Option<KafkaCo
          replicas have the record, 202 that the spool has it.",
         findings,
     );
-    let brokers = s.optional("brokers", r#""kafka-1:9092,kafka-2:9092""#, "host:port, with commas between.", brokers);
-    let security = security(&mut s);
+    let brokers =
+        s.optional("brokers", r#""kafka-1:9092,kafka-2:9092""#, "host:port, with commas between.", brokers);
+    let (security, wrong) = security(&mut s);
     let properties = s.table("properties");
     let mut config = KafkaConfig {
         brokers: brokers.clone().unwrap_or_default(),
@@ -46,7 +47,9 @@ pub(super) fn kafka(tree: &mut Table, findings: &mut Findings) -> Option<KafkaCo
             "How long a record waits for others to share a batch with.",
             milliseconds(0..=1_000),
         ),
-        compression: s.read("compression", r#""lz4""#, "none, gzip, snappy, lz4 or zstd.", one_of(CODECS)).to_owned(),
+        compression: s
+            .read("compression", r#""lz4""#, "none, gzip, snappy, lz4 or zstd.", one_of(CODECS))
+            .to_owned(),
         create_topics: s.read(
             "create_topics",
             "false",
@@ -57,6 +60,7 @@ pub(super) fn kafka(tree: &mut Table, findings: &mut Findings) -> Option<KafkaCo
         properties: Default::default(),
     };
     drop(s);
+    findings.problems.extend(wrong);
     config.properties = read_all(properties, "kafka.properties", findings, setting);
     brokers?;
     if let Err(wrong) = config.check() {
@@ -71,7 +75,8 @@ const CODECS: &[(&str, &str)] =
 const MECHANISMS: &[(&str, &str)] =
     &[("PLAIN", "PLAIN"), ("SCRAM-SHA-256", "SCRAM-SHA-256"), ("SCRAM-SHA-512", "SCRAM-SHA-512")];
 
-fn security(s: &mut Section<'_>) -> Security {
+/// What there is, and what is missing of it.
+fn security(s: &mut Section<'_>) -> (Security, Vec<Problem>) {
     let tls = s.read("tls", "false", "Speaks TLS with the brokers.", boolean);
     let ca_file = s.optional(
         "ca_file",
@@ -95,12 +100,27 @@ fn security(s: &mut Section<'_>) -> Security {
         "Its password, or the file that holds it.",
         text,
     );
+    let missing = |key: &str, fault: &str| Problem {
+        origin: Origin::Default,
+        key: format!("kafka.{key}"),
+        value: String::new(),
+        fault: fault.to_owned(),
+        remedy: "set all three of sasl_mechanism, sasl_username and sasl_password, or none".to_owned(),
+    };
+    let mut wrong = Vec::new();
+    for (key, there) in [("sasl_username", username.is_some()), ("sasl_password", password.is_some())] {
+        match (mechanism, there) {
+            (Some(_), false) => wrong.push(missing(key, "it is missing, and kafka.sasl_mechanism is set")),
+            (None, true) => wrong.push(missing(key, "it has no effect without kafka.sasl_mechanism")),
+            _ => {}
+        }
+    }
     let sasl = mechanism.map(|mechanism| Sasl {
         mechanism: mechanism.to_owned(),
         username: username.unwrap_or_default(),
         password: password.unwrap_or_default(),
     });
-    Security { tls, ca_file, certificate_file, key_file, sasl }
+    (Security { tls, ca_file, certificate_file, key_file, sasl }, wrong)
 }
 
 /// None: an outage of Kafka is answered with 503.
@@ -113,7 +133,12 @@ fn spool(tree: &mut Table, findings: &mut Findings) -> Option<log::Config> {
     );
     let enabled = s.read("enabled", "true", "Without it an outage of Kafka is 503.", boolean);
     let config = log::Config {
-        segment_bytes: s.read("segment_bytes", r#""64MiB""#, "A file of the spool.", bytes(65_536..=16 * GIB)),
+        segment_bytes: s.read(
+            "segment_bytes",
+            r#""64MiB""#,
+            "A file of the spool.",
+            bytes(65_536..=16 * GIB),
+        ),
         high_water_bytes: s.read(
             "high_water_bytes",
             r#""8GiB""#,
@@ -152,7 +177,9 @@ fn brokers(value: &Value) -> Result<String, Wrong> {
     };
     match list.split(',').map(str::trim).find(|broker| !sound(broker)) {
         None => Ok(list),
-        Some(broker) => wrong(format!("{broker:?} is no broker's address"), "write host:port, with commas between"),
+        Some(broker) => {
+            wrong(format!("{broker:?} is no broker's address"), "write host:port, with commas between")
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+mod kafka;
+
 use super::*;
 use crate::plugin::Limits;
 use crate::telemetry::LogFormat;
@@ -69,7 +71,11 @@ fn every_key_that_the_reference_only_shows_is_right_too() {
         .join("\n")
         .replace("\"./data\"", &there)
         .replace("\"./plugins\"", &there)
-        .replace("/run/secrets/token", token.to_str().unwrap());
+        .replace("/run/secrets/token", token.to_str().unwrap())
+        .replace("/run/secrets/kafka", token.to_str().unwrap())
+        .replace("/etc/kafka/ca.pem", token.to_str().unwrap())
+        .replace("/etc/kafka/gateway.pem", token.to_str().unwrap())
+        .replace("/etc/kafka/gateway.key", token.to_str().unwrap());
     let config = load(&text).unwrap();
     assert!(config.plugins.directory_named);
     assert_eq!(config.sink.log.retention_bytes, Some(4 << 30));
@@ -161,8 +167,10 @@ fn a_section_is_no_value_and_a_value_no_section() {
     );
     assert_problems(
         "[quux]\n",
-        &["1: quux = {…}: there is no such section; the sections are http, admin, data, plugins, sink, \
-           telemetry, shutdown, plugin"],
+        &[
+            "1: quux = {…}: there is no such section; the sections are http, admin, data, plugins, sink, spool, kafka, \
+           telemetry, shutdown, plugin",
+        ],
     );
 }
 
@@ -240,7 +248,7 @@ fn the_old_ingestors_variables_are_heeded_or_refused() {
         ("KAFKA_TOPIC_FINANCIAL", "payments.raw"),
         ("KAFKA_TOPIC_INSURANCE", "claims.raw"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://grafana-alloy:4318"),
-        ("KAFKA_BROKER", ""),
+        ("KAFKA_BROKER", "kafka:9092"),
     ];
     let file = "[plugin.insurance-claim.topics]\nraw_insurance_claims = \"from.file\"\n";
     let config = load_with(file, &variables, Flags::default()).unwrap();
@@ -254,13 +262,9 @@ fn the_old_ingestors_variables_are_heeded_or_refused() {
           OTLP; scrape /metrics on the admin port"
         ]
     );
-    assert_eq!(
-        load_with("", &[("KAFKA_BROKER", "kafka:9092")], Flags::default()).unwrap_err(),
-        [
-            "KAFKA_BROKER=kafka:9092: this version keeps records in its local log and would send none to Kafka; \
-          unset KAFKA_BROKER to start without Kafka"
-        ]
-    );
+    assert_eq!(config.sink.kafka.unwrap().brokers, "kafka:9092");
+    let none = load_with("", &[("KAFKA_BROKER", "")], Flags::default()).unwrap();
+    assert!(none.sink.kafka.is_none());
     let bad = [("KAFKA_TOPIC_FINANCIAL", "no topic")];
     assert_eq!(
         load_with("", &bad, Flags::default()).unwrap_err(),

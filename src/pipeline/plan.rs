@@ -198,7 +198,8 @@ pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Undelive
     for promise in promises {
         let mut worst = Ok(Delivered::Committed);
         for _ in 0..promise.messages {
-            worst = worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
+            worst =
+                worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
         }
         ledger.settle(promise.index, outcome(promise.then, worst));
     }
@@ -236,7 +237,12 @@ fn refusal(refused: Undelivered) -> Violation {
         Undelivered::TooLarge => ("record_too_large", "is larger than its topic takes"),
         Undelivered::Invalid | Undelivered::Failed(_) => ("record_refused", "is not what its topic takes"),
     };
-    Violation { pointer: String::new(), code: code.to_owned(), message: message.to_owned(), parameters: vec![] }
+    Violation {
+        pointer: String::new(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        parameters: vec![],
+    }
 }
 
 #[cfg(test)]

@@ -10,17 +10,17 @@ mod lane;
 mod lot;
 mod producer;
 mod report;
-mod watch;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use config::{Config, ConfigError, Sasl, Security};
 
 use super::Readiness;
 use super::local::Local;
 use super::log::OpenError;
-use crate::verdict::Failure;
 use super::shipment::{Delivered, Headers, Message, Shipment, Undelivered};
+use crate::verdict::Failure;
 use flight::Flight;
 use lane::Lane;
 use parking_lot::{Mutex, RwLock};
@@ -210,7 +210,8 @@ impl Shared {
         if let Some(lane) = self.lanes.read().get(topic) {
             return Ok(Some(lane.clone()));
         }
-        let spool = self.config.spool.as_ref().map(|spool| self.local.spool(topic, spool.clone())).transpose()?;
+        let spool =
+            self.config.spool.as_ref().map(|spool| self.local.spool(topic, spool.clone())).transpose()?;
         let lane = Lane::open(topic.clone(), spool, shared);
         self.lanes.write().insert(topic.clone(), lane.clone());
         Ok(Some(lane))
@@ -267,7 +268,9 @@ impl Shared {
                 "kafka at {brokers} does not let the gateway write to the topic '{topic}': give its principal WRITE \
                  and DESCRIBE on it"
             ),
-            Refusal::TooLarge => format!("a record is larger than the topic '{topic}' takes (max.message.bytes)"),
+            Refusal::TooLarge => {
+                format!("a record is larger than the topic '{topic}' takes (max.message.bytes)")
+            }
             Refusal::Invalid => format!("the topic '{topic}' does not take a record as it is"),
             Refusal::Unavailable => format!("kafka at {brokers} does not answer for the topic '{topic}'"),
         }

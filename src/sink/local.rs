@@ -101,7 +101,12 @@ impl Local {
         for (_, appending) in waiting {
             settled.push(self.settle(appending).await);
         }
-        loaded.lot_of_message.into_iter().map(|lot| settled[lot?]).map(|answer: Result<_, Failure>| answer.map_err(Undelivered::Failed)).collect()
+        loaded
+            .lot_of_message
+            .into_iter()
+            .map(|lot| settled[lot?])
+            .map(|answer: Result<_, Failure>| answer.map_err(Undelivered::Failed))
+            .collect()
     }
 
     /// Begins an append; the log's order is the order of these calls.
@@ -126,12 +131,19 @@ impl Local {
     }
 
     /// Keeps a record that the broker will never take among the dead letters of its topic, with the reason.
-    pub async fn quarantine(&self, message: &Message, shared: &Headers, reason: &str) -> Result<Delivered, Failure> {
+    pub async fn quarantine(
+        &self,
+        message: &Message,
+        shared: &Headers,
+        reason: &str,
+    ) -> Result<Delivered, Failure> {
         let mut letter = message.clone();
         letter.topic = dead_letters_of(&message.topic).into();
         letter.is_dead_letter = true;
         letter.headers.push(("sluicegate-fault".to_owned(), Bytes::from_static(b"undeliverable")));
-        letter.headers.push(("sluicegate-fault-detail".to_owned(), Bytes::copy_from_slice(reason.as_bytes())));
+        letter
+            .headers
+            .push(("sluicegate-fault-detail".to_owned(), Bytes::copy_from_slice(reason.as_bytes())));
         let mut frames = Frames::default();
         push(&mut frames, shared, &letter).map_err(|_| Failure::SinkUnavailable)?;
         let appending = self.append(Lot { topic: letter.topic, frames }).await;

@@ -60,7 +60,11 @@ pub fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
         if answer.status == 200 {
             return;
         }
-        assert!(start.elapsed() < 2 * PATIENCE, "it does not recover: {}", String::from_utf8_lossy(&answer.body));
+        assert!(
+            start.elapsed() < 2 * PATIENCE,
+            "it does not recover: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         pause(50);
     }
 }
@@ -71,7 +75,12 @@ pub fn verdict(name: &str, broker: &Broker, account: &Mutex<Account>) -> Verdict
     let verdict = judge_values(arrived.into_iter().map(|arrived| arrived.value), &account);
     println!(
         "{name}: {} acknowledged ({} answers stored, {} refused, slowest {:?}), {} delivered, {} duplicates, {} lost",
-        verdict.acked, account.stored, account.refused, account.slowest, verdict.delivered, verdict.duplicates,
+        verdict.acked,
+        account.stored,
+        account.refused,
+        account.slowest,
+        verdict.delivered,
+        verdict.duplicates,
         verdict.lost.len()
     );
     assert!(verdict.acked > 100, "too little was acknowledged to prove anything");

@@ -80,10 +80,9 @@ impl Shared {
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let both = [client.try_clone().unwrap(), server.try_clone().unwrap()];
         self.open.lock().unwrap().extend(both);
-        for (from, to, asks) in [
-            (client.try_clone().unwrap(), server.try_clone().unwrap(), true),
-            (server, client, false),
-        ] {
+        for (from, to, asks) in
+            [(client.try_clone().unwrap(), server.try_clone().unwrap(), true), (server, client, false)]
+        {
             let shared = self.clone();
             std::thread::spawn(move || shared.pump(from, to, asks));
         }

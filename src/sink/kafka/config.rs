@@ -51,7 +51,10 @@ pub struct Sasl {
 impl std::fmt::Debug for Sasl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Sasl { mechanism, username, .. } = self;
-        f.debug_struct("Sasl").field("mechanism", mechanism).field("username", username).finish_non_exhaustive()
+        f.debug_struct("Sasl")
+            .field("mechanism", mechanism)
+            .field("username", username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +83,10 @@ const KEPT: [(&str, &str); 33] = [
     ("retries", EXPIRY),
     ("message.timeout.ms", EXPIRY),
     ("delivery.timeout.ms", EXPIRY),
-    ("request.timeout.ms", "a broker that answers late would be taken for one that is gone; it is fitted to kafka.produce_timeout_ms"),
+    (
+        "request.timeout.ms",
+        "a broker that answers late would be taken for one that is gone; it is fitted to kafka.produce_timeout_ms",
+    ),
     ("delivery.report.only.error", "an answer waits for the report of each record"),
     ("transactional.id", "the gateway has no transactions"),
     ("transaction.timeout.ms", "the gateway has no transactions"),
@@ -89,7 +95,10 @@ const KEPT: [(&str, &str); 33] = [
     ("queuing.strategy", ORDER),
     ("msg_order_cmp", ORDER),
     ("produce.offset.report", "nobody reads it"),
-    ("partitioner", "it is murmur2_random, as Java's clients have it, so that a key has one partition whoever writes it"),
+    (
+        "partitioner",
+        "it is murmur2_random, as Java's clients have it, so that a key has one partition whoever writes it",
+    ),
     ("linger.ms", "it is kafka.linger_ms"),
     ("queue.buffering.max.ms", "it is kafka.linger_ms"),
     ("compression.codec", "it is kafka.compression"),
@@ -100,11 +109,15 @@ const KEPT: [(&str, &str); 33] = [
     ("plugin.library.paths", "it would load code into the gateway"),
     ("ssl.engine.location", "it would load code into the gateway"),
     ("log_level", "it is part of telemetry.log"),
-    ("topic.metadata.propagation.max.ms", "a topic that is missing has to be found out before the produce timeout"),
+    (
+        "topic.metadata.propagation.max.ms",
+        "a topic that is missing has to be found out before the produce timeout",
+    ),
 ];
 const ACKS: &str = "an answer of 200 means that all in-sync replicas have the record";
 const ORDER: &str = "records of a key would lose their order";
-const EXPIRY: &str = "a record that expired would let later ones overtake it; the spool takes what waits too long";
+const EXPIRY: &str =
+    "a record that expired would let later ones overtake it; the spool takes what waits too long";
 const QUEUE: &str = "it is kafka.queue_bytes_max";
 
 impl ConfigError {
@@ -167,7 +180,10 @@ impl Config {
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", kilobytes.to_string())
             .set("allow.auto.create.topics", "false")
-            .set("topic.metadata.propagation.max.ms", (self.produce_timeout.as_millis() / 2).max(1).to_string())
+            .set(
+                "topic.metadata.propagation.max.ms",
+                (self.produce_timeout.as_millis() / 2).max(1).to_string(),
+            )
             .set("socket.nagle.disable", "true")
             .set("log.connection.close", "false");
         self.secure(&mut properties);
@@ -224,5 +240,7 @@ pub(super) fn refused(config: &Config, reason: &str) -> String {
              kafka.sasl_password ({reason})"
         );
     }
-    format!("kafka at {brokers} does not let the gateway in: check kafka.tls and what goes with it ({reason})")
+    format!(
+        "kafka at {brokers} does not let the gateway in: check kafka.tls and what goes with it ({reason})"
+    )
 }

@@ -33,7 +33,10 @@ pub(super) struct Flight {
 pub(super) enum Copy {
     None,
     /// Which messages, and the sequence of the first of them; the others follow one by one.
-    Stored { messages: Vec<u32>, first_sequence: u64 },
+    Stored {
+        messages: Vec<u32>,
+        first_sequence: u64,
+    },
     Failed(Failure),
 }
 

@@ -140,7 +140,8 @@ impl Lane {
                     if state.mode != Mode::Direct {
                         continue;
                     }
-                    let flight = Flight::new(self, headers.clone(), lot.messages, lot.may_spool, Some(budget));
+                    let flight =
+                        Flight::new(self, headers.clone(), lot.messages, lot.may_spool, Some(budget));
                     state.flights.push_back(flight.clone());
                     drop(state);
                     self.shared.send(&flight);
@@ -313,7 +314,11 @@ impl Lane {
         }
         let before = self.state.lock().alarm.replace(refusal);
         if before != Some(refusal) {
-            tracing::error!(topic = &*self.topic, reason = self.shared.sentence(&self.topic, refusal), "kafka refuses records");
+            tracing::error!(
+                topic = &*self.topic,
+                reason = self.shared.sentence(&self.topic, refusal),
+                "kafka refuses records"
+            );
             self.shared.watch_alarms();
         }
     }
@@ -350,7 +355,8 @@ impl Pending {
             Pending::Spooled { acknowledgement, guard, count } => {
                 let result = acknowledgement.await;
                 drop(guard);
-                let each = result.map(|_| Delivered::Stored).map_err(|error| Undelivered::Failed(failed(&error)));
+                let each =
+                    result.map(|_| Delivered::Stored).map_err(|error| Undelivered::Failed(failed(&error)));
                 vec![each; count]
             }
             Pending::Flying { flight, lane, deadline } => {

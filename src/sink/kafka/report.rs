@@ -51,10 +51,16 @@ impl Report {
                 Report::Together(Refusal::TooLarge)
             }
             Some(
-                Code::InvalidDifferentRecord | Code::InvalidMessage | Code::InvalidRecord | Code::InvalidTimestamp,
+                Code::InvalidDifferentRecord
+                | Code::InvalidMessage
+                | Code::InvalidRecord
+                | Code::InvalidTimestamp,
             ) => Report::Together(Refusal::Invalid),
             Some(
-                Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::InvalidTopic,
+                Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::InvalidTopic,
             ) => Report::Refused(Refusal::NoTopic),
             Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
                 Report::Refused(Refusal::NotAuthorized)

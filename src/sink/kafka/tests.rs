@@ -136,6 +136,10 @@ fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
         wrong[0],
         "kafka.properties.\"acks\" cannot be set: an answer of 200 means that all in-sync replicas have the record"
     );
-    assert!(wrong[1].starts_with("the Kafka client does not take no.such.property = \"1\": "), "{}", wrong[1]);
+    assert!(
+        wrong[1].starts_with("the Kafka client does not take no.such.property = \"1\": "),
+        "{}",
+        wrong[1]
+    );
     assert!(wrong[2].contains("socket.timeout.ms"), "{}", wrong[2]);
 }

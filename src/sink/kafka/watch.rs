@@ -44,8 +44,7 @@ pub(super) async fn run(shared: Weak<Shared>) {
 fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
     let replaced = shared.replace_failed_producer();
     let found = shared.look_up_expected(known);
-    let troubled: Vec<Arc<Lane>> =
-        shared.lanes().into_iter().filter(|lane| lane.alarm().is_some()).collect();
+    let troubled: Vec<Arc<Lane>> = shared.lanes().into_iter().filter(|lane| lane.alarm().is_some()).collect();
     for lane in &troubled {
         if shared.look_up(&lane.topic) == Found::Topic {
             lane.clear_alarm();
@@ -97,10 +96,11 @@ impl Shared {
         let (Ok(admin), Ok(runtime)) = (admin, tokio::runtime::Handle::try_current()) else { return false };
         let wanted = NewTopic::new(topic, -1, TopicReplication::Fixed(-1));
         let created = runtime.block_on(admin.create_topics([&wanted], &AdminOptions::new()));
-        let result = created.map_err(|error| error.to_string()).and_then(|results| match results.into_iter().next() {
-            Some(Err((_, code))) if code != Code::TopicAlreadyExists => Err(code.to_string()),
-            _ => Ok(()),
-        });
+        let result =
+            created.map_err(|error| error.to_string()).and_then(|results| match results.into_iter().next() {
+                Some(Err((_, code))) if code != Code::TopicAlreadyExists => Err(code.to_string()),
+                _ => Ok(()),
+            });
         match &result {
             Ok(()) => tracing::info!(topic, "kafka topic made"),
             Err(reason) => tracing::error!(topic, reason, "kafka topic could not be made"),
@@ -131,6 +131,8 @@ impl Shared {
 
     fn look_up_brokers(&self) -> bool {
         let producer = self.producer.read();
-        producer.as_ref().is_some_and(|producer| producer.client().fetch_metadata(None, LOOK_UP_TIMEOUT).is_ok())
+        producer
+            .as_ref()
+            .is_some_and(|producer| producer.client().fetch_metadata(None, LOOK_UP_TIMEOUT).is_ok())
     }
 }

@@ -3,9 +3,9 @@
 mod disk;
 
 use super::{Delivered, Local, Message, Readiness, Shipment, Undelivered};
+use crate::record::RecordIds;
 use crate::sink::log::{Config, Directory, Read, Reader, log_path};
 use crate::sink::trouble::Place;
-use crate::record::RecordIds;
 use crate::verdict::Failure;
 use bytes::Bytes;
 use disk::{Fault, FaultyDisk};
