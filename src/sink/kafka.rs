@@ -14,7 +14,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, ConfigError, Sasl, Security};
+pub use config::{Config, ConfigError, RecordHeaders, Sasl, Security, Timestamps};
 
 use super::Readiness;
 use super::local::Local;
@@ -94,7 +94,8 @@ impl Kafka {
             trouble: Notify::new(),
             me: me.clone(),
         });
-        let producer = Producer::start(&properties, Arc::new(Ear(Arc::downgrade(&shared))))
+        let ear = Arc::new(Ear(Arc::downgrade(&shared)));
+        let producer = Producer::start(&properties, shared.config.headers, ear)
             .map_err(|error| ConfigError::of(&error))?;
         *shared.producer.write() = Some(producer);
         for topic in shared.local.spooled_topics()? {
@@ -102,6 +103,10 @@ impl Kafka {
         }
         tokio::spawn(watch::run(Arc::downgrade(&shared)));
         Ok(Kafka { shared })
+    }
+
+    pub fn timestamps(&self) -> Timestamps {
+        self.shared.config.timestamps
     }
 
     /// Delivers what is shipped together; one answer for each message, in order.
@@ -258,7 +263,8 @@ impl Shared {
             // The gateway is being closed.
             return true;
         }
-        let producer = match Producer::start(&self.config.properties(), Arc::new(Ear(self.me.clone()))) {
+        let ear = Arc::new(Ear(self.me.clone()));
+        let producer = match Producer::start(&self.config.properties(), self.config.headers, ear) {
             Ok(producer) => producer,
             Err(error) => {
                 tracing::error!(%error, "another kafka producer cannot be started; trying again");
@@ -308,7 +314,8 @@ impl Listener for Ear {
         let Some(shared) = self.0.upgrade() else { return };
         let mut alone = shared.alone.write();
         if alone.is_none() {
-            *alone = Producer::start_alone(&shared.config.properties(), Arc::new(Ear(self.0.clone()))).ok();
+            let ear = Arc::new(Ear(self.0.clone()));
+            *alone = Producer::start_alone(&shared.config.properties(), shared.config.headers, ear).ok();
         }
         match &*alone {
             Some(producer) => producer.send(&flight, index),

@@ -168,7 +168,7 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::NotAcceptable => Kind::NotAcceptable,
         IngestError::Query { .. } => Kind::QueryInvalid,
         IngestError::Header(_) => Kind::HeaderInvalid,
-        IngestError::Type(_) => Kind::ContentTypeUnsupported,
+        IngestError::Type(_) | IngestError::EventType(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {
             BodyError::LengthTooLarge { .. }
             | BodyError::TooLarge { .. }
@@ -181,7 +181,9 @@ fn kind(error: &IngestError) -> Kind {
         },
         IngestError::Overloaded(_) => Kind::Overloaded,
         IngestError::Decode(DecodeError::TooMany { .. }) => Kind::TooManyRecords,
-        IngestError::Decode(DecodeError::Empty | DecodeError::Array(_)) => Kind::BodyMalformed,
+        IngestError::Decode(DecodeError::Empty | DecodeError::Array(_) | DecodeError::NotBatch) => {
+            Kind::BodyMalformed
+        }
         IngestError::Panicked => Kind::Panicked,
     }
 }
