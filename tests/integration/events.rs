@@ -273,8 +273,9 @@ async fn the_trace_goes_with_the_record_as_far_as_it_is_valid() {
 
 /// Kafka in this process.
 struct Broker {
-    mock: MockCluster<'static, DefaultProducerContext>,
+    /// Dropped first: it says farewell to the broker, and waits until that has heard it.
     consumer: BaseConsumer,
+    mock: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Broker {
@@ -284,12 +285,13 @@ impl Broker {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", mock.bootstrap_servers())
             .set("group.id", "test")
+            .set("enable.auto.commit", "false")
             .create()
             .unwrap();
         let mut from = TopicPartitionList::new();
         from.add_partition_offset("conformance", 0, Offset::Beginning).unwrap();
         consumer.assign(&from).unwrap();
-        Broker { mock, consumer }
+        Broker { consumer, mock }
     }
 
     fn next(&self) -> BorrowedMessage<'_> {
