@@ -8,7 +8,7 @@ use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
 use crate::telemetry::Metrics;
 use crate::verdict::{Ledger, Outcome};
-use plan::Plan;
+use plan::{Plan, Times};
 use std::sync::Arc;
 
 /// What the path needs of the gateway. Cheap to clone.
@@ -29,6 +29,8 @@ pub struct Submission {
     pub content_type: Option<String>,
     /// The request's `traceparent`, if it has a valid one.
     pub traceparent: Option<String>,
+    /// What goes with it, if anything.
+    pub tracestate: Option<String>,
 }
 
 /// What happened to each record of a batch, in order.
@@ -52,7 +54,8 @@ impl Pipeline {
         let (judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
 
         let mut ledger = Ledger::open(batch.records.len());
-        let plan = Plan::draw(&submission, &batch, judgement.findings, received_at_ms, &mut ledger);
+        let times = Times { received_at_ms, kafka: self.sink.timestamps() };
+        let plan = Plan::draw(&submission, &batch, judgement.findings, times, &mut ledger);
         let deliveries = self.sink.deliver(plan.shipment).await;
         plan::settle(plan.promises, deliveries, &mut ledger);
         let outcomes = ledger.close();

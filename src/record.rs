@@ -5,13 +5,15 @@
 
 mod cut;
 mod decode;
+mod event;
 mod framing;
 mod id;
 mod time;
 mod topic;
 
 pub use decode::{DecodeError, Limits, decode};
-pub use framing::{Framing, Input, UnsupportedType};
+pub use event::{ATTRIBUTES_BYTES_MAX, ATTRIBUTES_MAX, Event, EventFault, EventFaults};
+pub use framing::{Framing, Input, SeveralRecords, UnsupportedType};
 pub use id::{RecordId, RecordIds};
 pub use time::rfc3339;
 pub use topic::{TopicError, check_kept_topic, check_topic, dead_letters_of, is_dead_letters};
@@ -38,6 +40,8 @@ pub enum Shape {
 pub struct Record {
     pub id: RecordId,
     pub body: Body,
+    /// What came beside the body if it is the data of a CloudEvent.
+    pub event: Option<Box<Event>>,
 }
 
 /// A record's bytes, exactly as they were posted.
@@ -62,9 +66,30 @@ pub enum Refusal {
     NotUtf8 {
         offset: usize,
     },
+    /// An event that is no JSON: the first byte that nothing can be made of, counted from its start.
+    NotJson {
+        offset: usize,
+    },
+    /// JSON, or headers, and not an event.
+    Event(EventFaults),
+}
+
+impl Batch {
+    /// Puts the attributes beside the only record of a request in binary mode, or refuses it for them.
+    pub fn attach(&mut self, event: Result<Event, EventFaults>) {
+        let Some(record) = self.records.first_mut() else { return };
+        match event {
+            Ok(event) => record.event = Some(Box::new(event)),
+            Err(faults) => record.body = Body::Refused(Refusal::Event(faults)),
+        }
+    }
 }
 
 impl Record {
+    pub fn new(id: RecordId, body: Body) -> Record {
+        Record { id, body, event: None }
+    }
+
     /// The record's bytes; none of a refused one are kept.
     pub fn bytes(&self) -> Bytes {
         match &self.body {

@@ -6,7 +6,10 @@ pub mod log;
 mod shipment;
 mod trouble;
 
-pub use kafka::{Config as KafkaConfig, ConfigError as KafkaConfigError, Sasl, Security, StartError, Topics};
+pub use kafka::{
+    Config as KafkaConfig, ConfigError as KafkaConfigError, RecordHeaders, Sasl, Security, StartError,
+    Timestamps, Topics,
+};
 pub use log::OpenError;
 pub use shipment::{Delivered, Message, Shipment, Undelivered};
 
@@ -52,6 +55,12 @@ impl Sink {
         let local = Local::open(&directory, log)?;
         let kafka = kafka.map(|kafka| Kafka::start(kafka, local.clone())).transpose()?;
         Ok(Sink { local, kafka })
+    }
+
+    /// What a message's time is to be. The local log keeps when records were received: nobody refuses them for it
+    /// there.
+    pub fn timestamps(&self) -> Timestamps {
+        self.kafka.as_ref().map_or(Timestamps::Received, Kafka::timestamps)
     }
 
     /// Delivers what is shipped together; one answer for each message, in order.

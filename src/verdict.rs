@@ -5,6 +5,7 @@
 mod ledger;
 mod measurement;
 mod outcome;
+mod refusal;
 mod rejection;
 
 pub use ledger::Ledger;
@@ -12,7 +13,6 @@ pub use measurement::{AttributeValue, Counted, Instrument, InstrumentKind, Measu
 pub use outcome::{Accepted, Failure, Fault, FaultKind, Outcome};
 pub use rejection::Rejection;
 
-use crate::record::Refusal;
 use bytes::Bytes;
 
 /// What a plugin decided about one record.
@@ -71,28 +71,7 @@ pub struct Violation {
 
 impl Violation {
     /// The codes of the gateway's own violations.
-    pub const OWN_CODES: [&str; 2] = [RECORD_TOO_LARGE, JSON_INVALID];
-}
-
-const RECORD_TOO_LARGE: &str = "record_too_large";
-const JSON_INVALID: &str = "json_invalid";
-
-impl From<&Refusal> for Violation {
-    fn from(refusal: &Refusal) -> Violation {
-        let (code, message, parameters) = match refusal {
-            Refusal::TooLarge { bytes, max } => (
-                RECORD_TOO_LARGE,
-                format!("The record has {bytes} bytes; at most {max} are taken."),
-                vec![("bytes".to_owned(), bytes.to_string()), ("max".to_owned(), max.to_string())],
-            ),
-            Refusal::NotUtf8 { offset } => (
-                JSON_INVALID,
-                format!("The record is not UTF-8: byte {offset} begins no character."),
-                vec![("offset".to_owned(), offset.to_string())],
-            ),
-        };
-        Violation { pointer: String::new(), code: code.to_owned(), message, parameters }
-    }
+    pub const OWN_CODES: [&str; 3] = refusal::CODES;
 }
 
 /// What came of showing one record to its plugin.

@@ -5,9 +5,9 @@ use super::problem::{Origin, Problem};
 use super::room::{DAY_MS, GIB};
 use super::section::{Findings, Section};
 use super::source::{Table, Value};
-use super::value::{Wrong, boolean, bytes, file, milliseconds, one_of, wrong};
+use super::value::{Wrong, boolean, bytes, file, milliseconds, one_of, texts, wrong};
 use crate::sink::log::{self, SyncMode};
-use crate::sink::{KafkaConfig, KafkaConfigError, Sasl, Security};
+use crate::sink::{KafkaConfig, KafkaConfigError, RecordHeaders, Sasl, Security, Timestamps};
 
 /// What a broker waits for at most before it thinks of a producer as gone, and more than producers wait.
 const PRODUCE_MS_MAX: u64 = 60_000;
@@ -56,6 +56,19 @@ pub(super) fn kafka(tree: &mut Table, findings: &mut Findings) -> Option<KafkaCo
             "Makes topics that are missing, with the brokers' defaults.",
             boolean,
         ),
+        headers: s.read(
+            "headers",
+            r#"["traceparent", "sluicegate-record-id", "sluicegate-plugin"]"#,
+            "The headers that each record gets from the gateway; traceparent brings tracestate along.",
+            record_headers,
+        ),
+        timestamps: s.read(
+            "timestamps",
+            r#""received""#,
+            "The time of a record: \"received\", or \"event\", which is what its plugin says, else its CloudEvent. \
+             Brokers refuse what is too far off (message.timestamp.before.max.ms, message.timestamp.after.max.ms).",
+            one_of(TIMESTAMPS),
+        ),
         spool,
         properties: Default::default(),
     };
@@ -67,6 +80,19 @@ pub(super) fn kafka(tree: &mut Table, findings: &mut Findings) -> Option<KafkaCo
         findings.problems.extend(wrong.into_iter().map(problem));
     }
     Some(config)
+}
+
+const TIMESTAMPS: &[(&str, Timestamps)] = &[("received", Timestamps::Received), ("event", Timestamps::Event)];
+
+fn record_headers(value: &Value) -> Result<RecordHeaders, Wrong> {
+    let names = texts(value)?;
+    match RecordHeaders::of(names.iter().map(String::as_str)) {
+        Some(headers) => Ok(headers),
+        None => wrong(
+            "the gateway has no such header",
+            format!("write some of {}, or [] for none", RecordHeaders::NAMES.join(", ")),
+        ),
+    }
 }
 
 const CODECS: &[(&str, &str)] =

@@ -2,6 +2,7 @@ mod kafka;
 
 use super::*;
 use crate::plugin::Limits;
+use crate::sink::{RecordHeaders, Timestamps};
 use crate::telemetry::LogFormat;
 use std::fs;
 use std::time::Duration;
@@ -425,4 +426,27 @@ fn bytes_may_have_units() {
     for wrong in ["\"-1KiB\"", "\"1.5GiB\"", "\"GiB\"", "true", "1.5", "\"99999999999TiB\""] {
         assert_eq!(bytes(wrong).unwrap_err().len(), 1, "{wrong}");
     }
+}
+
+#[test]
+fn headers_and_timestamps_for_kafka_are_chosen_and_unknown_ones_refused() {
+    let read = |lines: &str| {
+        load(&format!("[kafka]\nbrokers = \"kafka:9092\"\n{lines}")).map(|config| config.sink.kafka.unwrap())
+    };
+    let usual = read("").unwrap();
+    assert_eq!(usual.headers, RecordHeaders { trace: true, record_id: true, plugin: true });
+    assert_eq!(usual.timestamps, Timestamps::Received);
+    let chosen = read("headers = [\"sluicegate-record-id\"]\ntimestamps = \"event\"").unwrap();
+    assert_eq!(chosen.headers, RecordHeaders { trace: false, record_id: true, plugin: false });
+    assert_eq!(chosen.timestamps, Timestamps::Event);
+    let wrong = read("headers = [\"traceparent\", \"x-mine\"]\ntimestamps = \"arrival\"").unwrap_err();
+    assert!(
+        wrong[0].ends_with(
+            "the gateway has no such header; write some of traceparent, sluicegate-record-id, sluicegate-plugin, or [] for \
+             none"
+        ),
+        "{wrong:#?}"
+    );
+    assert!(wrong[1].ends_with("it is none of the choices; write \"received\" or \"event\""), "{wrong:#?}");
+    assert_eq!(wrong.len(), 2);
 }

@@ -4,7 +4,7 @@ use super::admission::Overloaded;
 use super::body::BodyError;
 use super::header::HeaderError;
 use crate::plugin::RouteError;
-use crate::record::{DecodeError, UnsupportedType};
+use crate::record::{DecodeError, SeveralRecords, UnsupportedType};
 use hyper::Method;
 
 /// Everything that can end a request before its records are settled. `answer` says what each means in HTTP.
@@ -31,6 +31,8 @@ pub enum IngestError {
     Header(#[from] HeaderError),
     #[error(transparent)]
     Type(#[from] UnsupportedType),
+    #[error(transparent)]
+    EventType(#[from] SeveralRecords),
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]

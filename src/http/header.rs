@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::record::{Event, EventFaults};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -151,6 +152,66 @@ pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
         && !is_zero(&rest[1..33])
         && !is_zero(&rest[34..50]);
     valid.then(|| format!("00{rest}"))
+}
+
+/// What the request's `tracestate` says: at most 32 members and 512 bytes, as many of the first as there are (W3C Trace
+/// Context, section 3.3). None if one of them is no member: it is of no use without `traceparent`, and nobody's else.
+pub(super) fn tracestate(headers: &HeaderMap) -> Option<String> {
+    let mut state = String::new();
+    for value in headers.get_all("tracestate") {
+        for member in value.to_str().ok()?.split(',').map(|member| member.trim_matches([' ', '\t'])) {
+            if member.is_empty() {
+                continue;
+            }
+            let (key, value) = member.split_once('=')?;
+            if !is_state_key(key) || !is_state_value(value) {
+                return None;
+            }
+            let is_full = state.matches(',').count() + 1 == TRACESTATE_MEMBERS_MAX && !state.is_empty();
+            if is_full || state.len() + 1 + member.len() > TRACESTATE_BYTES_MAX {
+                return Some(state).filter(|state| !state.is_empty());
+            }
+            if !state.is_empty() {
+                state.push(',');
+            }
+            state.push_str(member);
+        }
+    }
+    Some(state).filter(|state| !state.is_empty())
+}
+
+/// What the specification allows, and what it wants to be handed on at least.
+const TRACESTATE_MEMBERS_MAX: usize = 32;
+const TRACESTATE_BYTES_MAX: usize = 512;
+
+fn is_state_key(key: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*/@".contains(&byte);
+    (1..=256).contains(&key.len()) && key.bytes().all(allowed) && !b"_-*/@".contains(&key.as_bytes()[0])
+}
+
+fn is_state_value(value: &str) -> bool {
+    (1..=256).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
+}
+
+/// The CloudEvent that the headers of a request in binary mode make: there is one if any of those is there that every
+/// event has.
+///
+/// # Errors
+/// If one of its headers is there more than once. What else is wrong is told with the record.
+pub(super) fn event(
+    headers: &HeaderMap,
+    content_type: Option<&str>,
+) -> Result<Option<Result<Event, EventFaults>>, HeaderError> {
+    const TELLTALES: [&str; 4] = ["ce-specversion", "ce-id", "ce-source", "ce-type"];
+    if !TELLTALES.iter().any(|name| headers.contains_key(*name)) {
+        return Ok(None);
+    }
+    let own = || headers.keys().filter_map(|name| Some((name, name.as_str().strip_prefix("ce-")?)));
+    if let Some((name, _)) = own().find(|(name, _)| headers.get_all(*name).iter().nth(1).is_some()) {
+        return Err(HeaderError::Repeated { name: name.clone() });
+    }
+    let values = own().filter_map(|(name, attribute)| Some((attribute, headers.get(name)?.as_bytes())));
+    Ok(Some(Event::of_headers(values, content_type)))
 }
 
 fn is_lower_hex(text: &str) -> bool {

@@ -69,13 +69,20 @@ pub(super) async fn ingest(
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
     let results = check_head(head)?;
     let content_type = header::content_type(&head.headers)?;
-    let framing = Framing::of(content_type, &place.route().input)?;
+    let mut framing = Framing::of(content_type, &place.route().input)?;
+    let event = if framing.is_structured() { None } else { header::event(&head.headers, content_type)? };
+    if event.is_some() {
+        framing = framing.of_event(content_type)?;
+    }
     let body = gateway.bodies.read(&head.headers, body).await?;
     ticket.body_ended();
     let permit = gateway.admission.try_enter()?;
     let received_at_ms = header::now_ms();
     let ids = RecordIds::minted_at(received_at_ms);
-    let batch = record::decode(framing, body.bytes, &gateway.config.records, ids)?;
+    let mut batch = record::decode(framing, body.bytes, &gateway.config.records, ids)?;
+    if let Some(event) = event {
+        batch.attach(event);
+    }
     let submission = Submission {
         batch,
         facts: Facts {
@@ -86,6 +93,7 @@ pub(super) async fn ingest(
         },
         content_type: declared_type(framing, content_type, place.route()),
         traceparent: header::traceparent(&head.headers),
+        tracestate: header::tracestate(&head.headers),
         route: place.route,
         generation: place.generation.clone(),
     };

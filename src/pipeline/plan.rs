@@ -2,8 +2,8 @@
 
 use super::Submission;
 use crate::plugin::{Generation, Route};
-use crate::record::{Batch, Record};
-use crate::sink::{Delivered, Message, Shipment, Undelivered};
+use crate::record::{Batch, Event, Record, RecordId};
+use crate::sink::{Delivered, Message, Shipment, Timestamps, Undelivered};
 use crate::verdict::{
     Acceptance, Accepted, Failure, Fault, FaultKind, Finding, Ledger, Outcome, Value, Verdict, Violation,
 };
@@ -15,6 +15,14 @@ pub struct Plan {
     pub shipment: Shipment,
     /// In the order of the shipment's messages.
     pub promises: Vec<Promise>,
+}
+
+/// What a message's time is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    pub received_at_ms: u64,
+    /// Which one Kafka is told.
+    pub kafka: Timestamps,
 }
 
 /// A record whose outcome hangs on the delivery of its messages.
@@ -36,7 +44,7 @@ impl Plan {
         submission: &Submission,
         batch: &Batch,
         findings: Vec<Finding>,
-        received_at_ms: u64,
+        times: Times,
         ledger: &mut Ledger,
     ) -> Plan {
         let route = &submission.generation.manifest.routes[submission.route];
@@ -44,7 +52,7 @@ impl Plan {
             submission,
             parts_room: submission.generation.split_bytes_max(),
             route,
-            received_at_ms,
+            times,
             plan: Plan::empty(submission, batch),
         };
         for (index, (finding, record)) in findings.into_iter().zip(&batch.records).enumerate() {
@@ -72,6 +80,8 @@ impl Plan {
         let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
         if let Some(traceparent) = &submission.traceparent {
             headers.push(("traceparent", Bytes::from(traceparent.clone())));
+            let state = submission.tracestate.clone();
+            headers.extend(state.map(|state| ("tracestate", Bytes::from(state))));
         }
         let messages = Vec::with_capacity(batch.records.len());
         let shipment = Shipment { headers: headers.into(), messages, may_spool: true };
@@ -84,7 +94,7 @@ struct Draft<'s> {
     /// What the parts of the split records to come may have: each is a copy in the log.
     parts_room: usize,
     route: &'s Route,
-    received_at_ms: u64,
+    times: Times,
     plan: Plan,
 }
 
@@ -134,27 +144,55 @@ impl Draft<'_> {
         self.plan.promises.push(Promise { index, messages, then });
     }
 
-    fn message(&self, record: &Record, id: crate::record::RecordId, acceptance: Acceptance) -> Message {
+    fn message(&self, record: &Record, id: RecordId, acceptance: Acceptance) -> Message {
+        let time_ms = self.time_ms(record, acceptance.timestamp_ms);
         let mut headers = acceptance.headers;
         let value = match acceptance.value {
             Value::AsPosted => {
-                if let Some(kind) = &self.submission.content_type {
+                if let Some(kind) = self.content_type(record) {
                     add_content_type(&mut headers, kind);
                 }
                 Some(record.bytes())
             }
-            Value::Replaced(bytes) => Some(bytes),
+            Value::Replaced(bytes) => {
+                if record.event.is_some() {
+                    add_content_type(&mut headers, JSON);
+                }
+                Some(bytes)
+            }
             Value::Tombstone => None,
         };
+        if let Some(event) = &record.event {
+            add_event(&mut headers, event, id.part);
+        }
         Message {
             topic: self.route.topics[acceptance.topic].clone(),
             id,
             key: acceptance.key,
             value,
-            time_ms: self.received_at_ms,
+            time_ms,
             headers,
             is_dead_letter: false,
         }
+    }
+
+    /// What the plugin says, or the event; when it was received if neither says it, or a time before 1970, which
+    /// Kafka does not take.
+    fn time_ms(&self, record: &Record, said: Option<i64>) -> u64 {
+        match self.times.kafka {
+            Timestamps::Received => self.times.received_at_ms,
+            Timestamps::Event => said
+                .or_else(|| record.event.as_ref()?.time_ms())
+                .and_then(|time| u64::try_from(time).ok())
+                .unwrap_or(self.times.received_at_ms),
+        }
+    }
+
+    /// That of the record as it was posted; none: it is JSON, and nobody needs to be told. Who reads an event does.
+    fn content_type<'r>(&'r self, record: &'r Record) -> Option<&'r str> {
+        let event = record.event.as_ref();
+        let declared = event.and_then(|event| event.attribute("datacontenttype"));
+        declared.or(self.submission.content_type.as_deref()).or_else(|| event.map(|_| JSON))
     }
 
     /// The record's own bytes, with all that a person needs to judge it again.
@@ -168,21 +206,40 @@ impl Draft<'_> {
             ("sluicegate-plugin-digest".to_owned(), text(&format!("sha256:{}", generation.digest))),
             ("sluicegate-fault".to_owned(), text(fault.kind.as_str())),
             ("sluicegate-fault-detail".to_owned(), text(&fault.detail)),
-            ("sluicegate-received-at".to_owned(), text(&self.received_at_ms.to_string())),
+            ("sluicegate-received-at".to_owned(), text(&self.times.received_at_ms.to_string())),
         ];
-        if let Some(kind) = &self.submission.content_type {
+        if let Some(kind) = self.content_type(record) {
             add_content_type(&mut headers, kind);
+        }
+        if let Some(event) = &record.event {
+            add_event(&mut headers, event, None);
         }
         self.plan.shipment.messages.push(Message {
             topic: self.route.dead_letters.clone(),
             id: record.id,
             key: None,
             value: Some(record.bytes()),
-            time_ms: self.received_at_ms,
+            time_ms: self.times.received_at_ms,
             headers,
             is_dead_letter: true,
         });
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Quarantined(fault) });
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// The attributes as CloudEvents' Kafka binding has them. A part has an id of its own: consumers take events with the
+/// same source and id for the same.
+fn add_event(headers: &mut Vec<(String, Bytes)>, event: &Event, part: Option<u16>) {
+    for (name, value) in event.shared() {
+        let value = match (name, part) {
+            // It is the header content-type.
+            ("datacontenttype", _) => continue,
+            ("id", Some(part)) => Bytes::from(format!("{}-{part}", String::from_utf8_lossy(&value))),
+            _ => value,
+        };
+        headers.push((format!("ce_{name}"), value));
     }
 }
 

@@ -69,8 +69,6 @@ pub(super) struct Call<'a> {
     pub route: usize,
     pub facts: &'a Facts,
     pub records: &'a [Record],
-    /// Those of the call's only record; none where there are several.
-    pub attributes: &'a [(String, String)],
 }
 
 /// What came of one call.

@@ -12,9 +12,7 @@ use super::output::{self, Held};
 use super::pool::Patience;
 use super::{Facts, Generation};
 use crate::record::{Batch, Body, Record};
-use crate::verdict::{
-    Failure, Fault, FaultKind, Finding, Judgement, MeasurementTable, Rejection, Verdict, Violation,
-};
+use crate::verdict::{Failure, Fault, FaultKind, Finding, Judgement, MeasurementTable, Rejection, Verdict};
 use hearing::{First, Hearing};
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,7 +57,7 @@ impl Generation {
             return None;
         }
         let range = next_run(records, 0, records.len());
-        let bytes: usize = records[range.clone()].iter().map(|record| body_bytes(&record.body)).sum();
+        let bytes: usize = records[range.clone()].iter().map(bytes_shown).sum();
         (bytes <= INLINE_BYTES_MAX && records[range.end..].iter().all(is_refused)).then_some(range)
     }
 
@@ -80,7 +78,7 @@ impl Generation {
         let patience = if self.starts_slowly { Patience::IdleOnly } else { Patience::AtOnce };
         let Some(lease) = self.pool.take(patience) else { return Inline::Elsewhere(Some(first)) };
         let (whole, slice) = (self.call_allowance(records.len()), self.limits.slice_time);
-        let call = Call { route, facts, records, attributes: &[] };
+        let call = Call { route, facts, records };
         match lease.and_then(|lease| self.call(lease, whole.min(slice), call)) {
             Ok(answer) => {
                 first.settle(self, records.len(), 0);
@@ -131,12 +129,14 @@ impl Generation {
     }
 }
 
-fn body_bytes(body: &Body) -> usize {
-    match body {
+/// What the plugin is shown of a record.
+fn bytes_shown(record: &Record) -> usize {
+    let body = match &record.body {
         Body::Text(text) => text.len(),
         Body::Bytes(bytes) => bytes.len(),
         Body::Refused(_) => 0,
-    }
+    };
+    body + record.event.as_ref().map_or(0, |event| event.bytes())
 }
 
 fn is_refused(record: &Record) -> bool {
@@ -153,7 +153,7 @@ fn next_run(records: &[Record], start: usize, max: usize) -> Range<usize> {
 /// What is found for records that no plugin sees.
 fn refused(records: &[Record]) -> impl Iterator<Item = Finding> + '_ {
     records.iter().map(|record| match &record.body {
-        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)].into())),
+        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(refusal.into())),
         Body::Text(_) | Body::Bytes(_) => Finding::Failed(Failure::JudgesBusy),
     })
 }
@@ -188,7 +188,7 @@ fn breaker_open(pause: Duration) -> Failure {
 
 fn all_failed(records: &[Record], failure: Failure) -> Judgement {
     let fail = |record: &Record| match &record.body {
-        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(vec![Violation::from(refusal)].into())),
+        Body::Refused(refusal) => Finding::Verdict(Verdict::Reject(refusal.into())),
         Body::Text(_) | Body::Bytes(_) => Finding::Failed(failure),
     };
     Judgement { findings: records.iter().map(fail).collect(), measurements: vec![] }

@@ -122,9 +122,7 @@ impl Bench {
 
 fn batch(bodies: &[&str]) -> Arc<Batch> {
     let mut ids = RecordIds::minted_at(1);
-    let records = bodies
-        .iter()
-        .map(|body| Record { id: ids.mint(), body: Body::Text(ByteString::from(*body)) })
-        .collect();
+    let records =
+        bodies.iter().map(|body| Record::new(ids.mint(), Body::Text(ByteString::from(*body)))).collect();
     Arc::new(Batch { shape: Shape::Batch, records })
 }

@@ -1,4 +1,5 @@
 use super::cut::{self, CutError};
+use super::event::{self, LISTED_MAX};
 use super::{Batch, Body, Framing, Record, RecordIds, Refusal, Shape};
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -22,6 +23,11 @@ pub enum DecodeError {
         "the body begins with '[' but cannot be cut into elements: {0}; send a JSON array or a record a line"
     )]
     Array(#[from] CutError),
+    #[error(
+        "the body is no JSON array and was sent as application/cloudevents-batch+json; send an array of events, or one \
+         event as application/cloudevents+json"
+    )]
+    NotBatch,
     #[error("the body holds more than {max} records; send them in several requests (http.records_max)")]
     TooMany { max: usize },
 }
@@ -41,6 +47,8 @@ pub fn decode(
         Framing::NdJson | Framing::Lines => {
             return batch(&body, cut::lines(&body).map(Ok), limits, ids);
         }
+        Framing::Events => return event_batch(&body, limits, &mut ids),
+        Framing::Event => events(&body, whole(), limits, &mut ids)?,
         Framing::Json | Framing::WholeText => collect(&body, whole(), limits, &mut ids, text)?,
         Framing::WholeBytes => {
             collect(&body, whole(), limits, &mut ids, |body, range| Body::Bytes(body.slice(range)))?
@@ -87,7 +95,50 @@ fn collect(
         } else {
             as_body(body, range)
         };
-        records.push(Record { id: ids.mint(), body });
+        records.push(Record::new(ids.mint(), body));
+    }
+    Ok(records)
+}
+
+fn event_batch(body: &Bytes, limits: &Limits, ids: &mut RecordIds) -> Result<Batch, DecodeError> {
+    if body.trim_ascii().is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if !cut::is_array(body) {
+        return Err(DecodeError::NotBatch);
+    }
+    let records = events(body, cut::elements(body), limits, ids)?;
+    if records.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    Ok(Batch { shape: Shape::Batch, records })
+}
+
+/// Takes each event apart. The limit holds for the data: attributes have bounds of their own.
+fn events(
+    body: &Bytes,
+    ranges: impl Iterator<Item = Result<Range<usize>, CutError>>,
+    limits: &Limits,
+    ids: &mut RecordIds,
+) -> Result<Vec<Record>, DecodeError> {
+    let mut records = Vec::new();
+    let mut listed = 0;
+    for range in ranges {
+        let range = range?;
+        if records.len() == limits.records_max {
+            return Err(DecodeError::TooMany { max: limits.records_max });
+        }
+        let (mut body, event) = match text(body, range) {
+            Body::Text(text) => event::read(&text, limits.record_bytes_max),
+            refused => (refused, None),
+        };
+        if let Body::Refused(Refusal::Event(faults)) = &mut body {
+            if listed >= LISTED_MAX {
+                faults.condense();
+            }
+            listed += faults.faults.len();
+        }
+        records.push(Record { id: ids.mint(), body, event });
     }
     Ok(records)
 }
@@ -173,5 +224,46 @@ mod tests {
     fn bytes_that_are_no_text_are_kept_as_they_are() {
         let batch = decoded(Framing::WholeBytes, b"\xff\x00[").unwrap();
         assert_eq!(batch.records[0].bytes(), &b"\xff\x00["[..]);
+    }
+
+    #[test]
+    fn a_batch_of_events_keeps_the_good_ones_of_it() {
+        let head = r#""specversion":"1.0","source":"/a","type":"t""#;
+        let body = format!(r#" [{{"id":"1",{head},"data": [1, 2] }}, {{"id":"2"}} ,3]"#);
+        let batch = decoded(Framing::Events, body.as_bytes()).unwrap();
+        assert_eq!((batch.shape, batch.records.len()), (Shape::Batch, 3));
+        assert_eq!(batch.records[0].bytes(), "[1, 2]");
+        let event = batch.records[0].event.as_deref().unwrap();
+        assert_eq!(event.attribute("id"), Some("1"));
+        for record in &batch.records[1..] {
+            assert!(matches!(record.body, Body::Refused(Refusal::Event(_))) && record.event.is_none());
+        }
+    }
+
+    #[test]
+    fn an_event_too_many_and_what_is_no_batch_of_events_are_refused_as_a_whole() {
+        assert_eq!(decoded(Framing::Events, b"[]").unwrap_err(), DecodeError::Empty);
+        assert_eq!(decoded(Framing::Events, b" \n").unwrap_err(), DecodeError::Empty);
+        assert_eq!(decoded(Framing::Event, b"").unwrap_err(), DecodeError::Empty);
+        assert_eq!(decoded(Framing::Events, b"[1,2,3,4]").unwrap_err(), DecodeError::TooMany { max: 3 });
+        assert_eq!(
+            decoded(Framing::Events, b"{}").unwrap_err().to_string(),
+            "the body is no JSON array and was sent as application/cloudevents-batch+json; send an array of events, or \
+             one event as application/cloudevents+json"
+        );
+        let single = decoded(Framing::Event, b"{}").unwrap();
+        assert_eq!((single.shape, single.records.len()), (Shape::Single, 1));
+    }
+
+    #[test]
+    fn of_many_wrong_events_only_the_first_are_told_in_full() {
+        let body = format!("[{}]", vec!["{}"; 4_000].join(","));
+        let limits = Limits { records_max: 4_000, record_bytes_max: 20 };
+        let batch = decode(Framing::Events, body.into(), &limits, RecordIds::minted_at(1)).unwrap();
+        let faults = |index: usize| match &batch.records[index].body {
+            Body::Refused(Refusal::Event(faults)) => (faults.faults.len(), faults.omitted),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((faults(0), faults(3_999)), ((5, 0), (1, 4)));
     }
 }

@@ -16,6 +16,10 @@ pub enum Framing {
     Json,
     /// A JSON record a line.
     NdJson,
+    /// One CloudEvent as JSON.
+    Event,
+    /// A JSON array of CloudEvents.
+    Events,
     /// A text record a line.
     Lines,
     /// One text record.
@@ -32,6 +36,18 @@ pub struct UnsupportedType {
     pub wanted: Vec<String>,
 }
 
+/// A request in the CloudEvents binding's binary mode whose body is cut into several records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a CloudEvent with headers ce-… is one record, and here {} holds several; send its data as application/json to a \
+     route that takes JSON, several events as application/cloudevents-batch+json, or leave these headers out",
+    given_or_nothing(.given)
+)]
+pub struct SeveralRecords {
+    /// As in `UnsupportedType`.
+    pub given: String,
+}
+
 fn given_or_nothing(given: &str) -> String {
     if given.is_empty() { "a body without a content type".into() } else { format!("'{given}'") }
 }
@@ -43,9 +59,13 @@ impl Framing {
     pub fn of(content_type: Option<&str>, input: &Input) -> Result<Framing, UnsupportedType> {
         let essence = essence(content_type.unwrap_or_default());
         match input {
-            Input::Json => json_framing(&essence).ok_or_else(|| UnsupportedType {
-                given: essence,
-                wanted: vec!["application/json".into(), "application/x-ndjson".into()],
+            Input::Json => json_framing(&essence).ok_or_else(|| {
+                let wanted = if essence.starts_with("application/cloudevents") {
+                    vec![EVENT.into(), EVENTS.into()]
+                } else {
+                    vec!["application/json".into(), "application/x-ndjson".into()]
+                };
+                UnsupportedType { given: essence, wanted }
             }),
             Input::Lines(types) => named(&essence, types).map(|_| Framing::Lines),
             Input::Whole(types) => named(&essence, types)
@@ -53,6 +73,27 @@ impl Framing {
         }
     }
 }
+
+impl Framing {
+    /// Whether the events of the request are in its body, so that headers `ce-*` only repeat what they say.
+    pub fn is_structured(self) -> bool {
+        matches!(self, Framing::Event | Framing::Events)
+    }
+
+    /// The framing of a request in binary mode: its body is the data of one event, also if that is an array.
+    pub fn of_event(self, content_type: Option<&str>) -> Result<Framing, SeveralRecords> {
+        match self {
+            Framing::Json | Framing::WholeText => Ok(Framing::WholeText),
+            Framing::WholeBytes | Framing::Event | Framing::Events => Ok(self),
+            Framing::NdJson | Framing::Lines => {
+                Err(SeveralRecords { given: essence(content_type.unwrap_or_default()) })
+            }
+        }
+    }
+}
+
+const EVENT: &str = "application/cloudevents+json";
+const EVENTS: &str = "application/cloudevents-batch+json";
 
 /// The type without its parameters, in lower case.
 fn essence(content_type: &str) -> String {
@@ -65,6 +106,10 @@ fn json_framing(essence: &str) -> Option<Framing> {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
             Some(Framing::NdJson)
         }
+        EVENT => Some(Framing::Event),
+        EVENTS => Some(Framing::Events),
+        // An event in a format that is not read.
+        other if other.starts_with("application/cloudevents") => None,
         other if other.starts_with("application/") && other.ends_with("+json") => Some(Framing::Json),
         _ => None,
     }
@@ -108,6 +153,30 @@ mod tests {
             "this route does not take 'application/x-www-form-urlencoded'; \
              send Content-Type: application/json or application/x-ndjson"
         );
+    }
+
+    #[test]
+    fn events_are_told_apart_by_their_content_type() {
+        assert_eq!(json(Some("application/cloudevents+json; charset=UTF-8")), Ok(Framing::Event));
+        assert_eq!(json(Some("application/cloudevents-batch+json")), Ok(Framing::Events));
+        assert_eq!(
+            json(Some("application/cloudevents+avro")).unwrap_err(),
+            "this route does not take 'application/cloudevents+avro'; \
+             send Content-Type: application/cloudevents+json or application/cloudevents-batch+json"
+        );
+    }
+
+    #[test]
+    fn an_event_in_headers_is_one_record() {
+        assert_eq!(Framing::Json.of_event(None), Ok(Framing::WholeText));
+        assert_eq!(Framing::WholeBytes.of_event(Some("image/png")), Ok(Framing::WholeBytes));
+        assert_eq!(
+            Framing::Lines.of_event(Some("text/csv; header=absent")).unwrap_err().to_string(),
+            "a CloudEvent with headers ce-… is one record, and here 'text/csv' holds several; send its data as \
+             application/json to a route that takes JSON, several events as application/cloudevents-batch+json, or leave \
+             these headers out"
+        );
+        assert!(Framing::NdJson.of_event(Some("application/x-ndjson")).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod report;
 mod tests;
 mod watch;
 
-pub use config::{Config, ConfigError, Sasl, Security};
+pub use config::{Config, ConfigError, RecordHeaders, Sasl, Security, Timestamps};
 
 use super::Readiness;
 use super::local::Local;
@@ -100,7 +100,8 @@ impl Kafka {
             trouble: Notify::new(),
             me: me.clone(),
         });
-        let producer = Producer::start(&properties, Arc::new(Ear(Arc::downgrade(&shared))))
+        let ear = Arc::new(Ear(Arc::downgrade(&shared)));
+        let producer = Producer::start(&properties, shared.config.headers, ear)
             .map_err(|error| ConfigError::of(&error))?;
         *shared.producer.write() = Some(producer);
         for topic in shared.local.spooled_topics()? {
@@ -108,6 +109,10 @@ impl Kafka {
         }
         tokio::spawn(watch::run(Arc::downgrade(&shared)));
         Ok(Kafka { shared })
+    }
+
+    pub fn timestamps(&self) -> Timestamps {
+        self.shared.config.timestamps
     }
 
     /// Delivers what is shipped together; one answer for each message, in order.
@@ -297,7 +302,8 @@ impl Shared {
             // The gateway is being closed.
             return true;
         }
-        let producer = match Producer::start(&self.config.properties(), Arc::new(Ear(self.me.clone()))) {
+        let ear = Arc::new(Ear(self.me.clone()));
+        let producer = match Producer::start(&self.config.properties(), self.config.headers, ear) {
             Ok(producer) => producer,
             Err(error) => {
                 tracing::error!(%error, "another kafka producer cannot be started; trying again");
@@ -343,7 +349,8 @@ impl Listener for Ear {
         let Some(shared) = self.0.upgrade() else { return };
         let mut alone = shared.alone.write();
         if alone.is_none() {
-            *alone = Producer::start_alone(&shared.config.properties(), Arc::new(Ear(self.0.clone()))).ok();
+            let ear = Arc::new(Ear(self.0.clone()));
+            *alone = Producer::start_alone(&shared.config.properties(), shared.config.headers, ear).ok();
         }
         match &*alone {
             Some(producer) => producer.send(&flight, index),

@@ -42,6 +42,11 @@ impl Rejection {
         }
     }
 
+    /// As `from`, of which some were not kept.
+    pub(super) fn omitting(violations: Vec<Violation>, omitted: usize) -> Rejection {
+        Rejection { violations, omitted }
+    }
+
     pub fn as_vec(&self) -> &Vec<Violation> {
         &self.violations
     }

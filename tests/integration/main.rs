@@ -12,6 +12,7 @@ mod answers;
 mod contract;
 mod depart;
 mod descriptor;
+mod events;
 mod hostile;
 mod limits;
 mod memory;

@@ -44,7 +44,7 @@ async fn judge(found: &Match, lines: &[Value]) -> Vec<Finding> {
     let mut ids = RecordIds::minted_at(0);
     let records = lines
         .iter()
-        .map(|line| Record { id: ids.mint(), body: Body::Text(line["body"].as_str().unwrap().into()) })
+        .map(|line| Record::new(ids.mint(), Body::Text(line["body"].as_str().unwrap().into())))
         .collect();
     let batch = Arc::new(Batch { shape: Shape::Batch, records });
     let (judgement, _) = Generation::judge(&found.generation, found.route, Facts::default(), batch).await;

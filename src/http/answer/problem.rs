@@ -183,7 +183,7 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::Query { .. } => Kind::QueryInvalid,
         IngestError::Header(HeaderError::TransferUnsupported { .. }) => Kind::TransferEncodingUnsupported,
         IngestError::Header(_) => Kind::HeaderInvalid,
-        IngestError::Type(_) => Kind::ContentTypeUnsupported,
+        IngestError::Type(_) | IngestError::EventType(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {
             BodyError::LengthTooLarge { .. }
             | BodyError::TooLarge { .. }
@@ -197,7 +197,7 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::Overloaded(_) => Kind::Overloaded,
         IngestError::Decode(DecodeError::TooMany { .. }) => Kind::TooManyRecords,
         IngestError::Decode(DecodeError::Empty) => Kind::BodyEmpty,
-        IngestError::Decode(DecodeError::Array(_)) => Kind::BodyMalformed,
+        IngestError::Decode(DecodeError::Array(_) | DecodeError::NotBatch) => Kind::BodyMalformed,
         IngestError::Panicked => Kind::Panicked,
     }
 }

@@ -8,7 +8,7 @@ use crate::http::error::IngestError;
 use crate::pipeline::Receipt;
 use crate::plugin::{Held, Route};
 use crate::record::{Input, RecordId, Shape};
-use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Violation};
+use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Rejection, Violation};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -147,7 +147,7 @@ fn a_rejected_record_is_told_every_violation() {
 #[test]
 fn a_record_over_the_gateways_limit_is_413_only_if_that_is_all() {
     let refusal = crate::record::Refusal::TooLarge { bytes: 2_000_000, max: 1_048_576 };
-    let (status, _, body) = single(Outcome::Rejected(vec![Violation::from(&refusal)].into()));
+    let (status, _, body) = single(Outcome::Rejected(Rejection::from(&refusal)));
     assert_eq!((status, &body["type"]), (413, &json!("urn:sluicegate:problem:record-too-large")));
     assert_eq!(
         body["detail"],
@@ -155,8 +155,8 @@ fn a_record_over_the_gateways_limit_is_413_only_if_that_is_all() {
          (http.record_bytes_max)."
     );
     assert_eq!(body["violations"][0]["parameters"], json!({"bytes": "2000000", "max": "1048576"}));
-    let (status, ..) =
-        single(Outcome::Rejected(vec![Violation::from(&refusal), violation("missing")].into()));
+    let two = vec![Rejection::from(&refusal)[0].clone(), violation("missing")];
+    let (status, ..) = single(Outcome::Rejected(two.into()));
     assert_eq!(status, 422);
 }
 

@@ -69,6 +69,46 @@ fn a_traceparent_is_handed_on_only_if_it_is_valid() {
 }
 
 #[test]
+fn a_tracestate_is_handed_on_as_far_as_it_is_valid_and_short() {
+    let read = |value: &str| tracestate(&headers(&[("tracestate", value)]));
+    assert_eq!(
+        read("rojo=00f067aa0ba902b7 ,\tcongo=t61rcWkgMzE,,").as_deref(),
+        Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE")
+    );
+    assert_eq!(read("1a@vendor/x=y z").as_deref(), Some("1a@vendor/x=y z"));
+    for invalid in ["", ",", "a", "A=1", "=1", "a=", "a=b=c", "a=1,B=2", "_a=1"] {
+        assert_eq!(read(invalid), None, "{invalid}");
+    }
+    let twice = headers(&[("tracestate", "a=1"), ("tracestate", "b=2")]);
+    assert_eq!(tracestate(&twice).as_deref(), Some("a=1,b=2"));
+    let many: Vec<String> = (0..40).map(|number| format!("k{number}=1")).collect();
+    assert_eq!(read(&many.join(",")), Some(many[..32].join(",")));
+    let long = format!("a={},b={},c=1", "x".repeat(250), "y".repeat(255));
+    assert_eq!(read(&long), Some(long[..510].to_owned()), "what does not fit, and all after it");
+}
+
+#[test]
+fn headers_make_an_event_only_if_one_is_there_that_every_event_has() {
+    assert_eq!(event(&headers(&[("ce-note", "1")]), None).map(|event| event.is_none()), Ok(true));
+    let all = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "7"),
+        ("ce-source", "/a"),
+        ("ce-type", "t"),
+        ("ce-note", "a%20b"),
+    ];
+    let read = event(&headers(&all), Some("application/json")).unwrap().unwrap().unwrap();
+    assert_eq!((read.attribute("note"), read.attribute("id")), (Some("a b"), Some("7")));
+    let faults = event(&headers(&[("ce-type", "t")]), None).unwrap().unwrap().unwrap_err();
+    let missing: Vec<&str> = faults.faults.iter().map(|fault| fault.member.as_str()).collect();
+    assert_eq!(missing, ["specversion", "id", "source"]);
+    assert_eq!(
+        event(&headers(&[("ce-id", "7"), ("ce-id", "8")]), None).unwrap_err().to_string(),
+        "the header ce-id is there more than once; send it once"
+    );
+}
+
+#[test]
 fn a_header_that_decides_must_be_there_once_and_readable() {
     let twice = headers(&[("content-type", "a/b"), ("content-type", "c/d")]);
     assert_eq!(

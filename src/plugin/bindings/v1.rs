@@ -7,7 +7,7 @@ use self::sluicegate::plugin::{config, logging};
 use crate::plugin::draft::{Answer, Call, Draft};
 use crate::plugin::guest::Guest;
 use crate::plugin::log::Level;
-use crate::record::{Body, Record};
+use crate::record::{Body, Event, Record};
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -49,7 +49,8 @@ pub(super) fn describe(plugin: &Plugin, store: &mut Store<Guest>) -> wasmtime::R
 pub(super) fn judge(plugin: &Plugin, store: &mut Store<Guest>, call: Call<'_>) -> wasmtime::Result<Answer> {
     let parameters = borrowed(&call.facts.parameters);
     let headers = borrowed(&call.facts.headers);
-    let attributes = borrowed(call.attributes);
+    let attributes: Vec<(&str, &str)> = call.records.iter().flat_map(attributes_of).collect();
+    let mut left = &attributes[..];
     let request = sluicegate::plugin::types::Request {
         // No manifest has so many routes: `manifest::ROUTES_MAX`.
         route: call.route as u32,
@@ -62,9 +63,9 @@ pub(super) fn judge(plugin: &Plugin, store: &mut Store<Guest>, call: Call<'_>) -
     let rules = plugin.sluicegate_plugin_rules();
     let judgement = match call.records {
         // A lone record, the most frequent call, costs no allocation here.
-        [record] => rules.call_judge(store, request, &[item(record, &attributes)])?,
+        [record] => rules.call_judge(store, request, &[item(record, &mut left)])?,
         records => {
-            let items: Vec<_> = records.iter().map(|record| item(record, &[])).collect();
+            let items: Vec<_> = records.iter().map(|record| item(record, &mut left)).collect();
             rules.call_judge(store, request, &items)?
         }
     };
@@ -75,7 +76,15 @@ fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-fn item<'a>(record: &'a Record, attributes: &'a [(&'a str, &'a str)]) -> ItemParam<'a> {
+fn attributes_of(record: &Record) -> impl Iterator<Item = (&str, &str)> {
+    record.event.as_deref().map(Event::attributes).into_iter().flatten()
+}
+
+/// A record beside its attributes, which are the first of those that are left.
+fn item<'a>(record: &'a Record, left: &mut &'a [(&'a str, &'a str)]) -> ItemParam<'a> {
+    let count = record.event.as_deref().map_or(0, |event| event.attributes().len());
+    let (attributes, others) = left.split_at(count);
+    *left = others;
     let body = match &record.body {
         Body::Text(text) => BodyParam::Text(text),
         Body::Bytes(bytes) => BodyParam::Bytes(bytes),

@@ -168,11 +168,7 @@ impl<'a> Hearing<'a> {
         let wait = Patience::Until(Instant::now() + self.generation.limits.call_time);
         let lease = self.generation.pool.take(wait).ok_or(CallError::Exhausted)??;
         let records = &self.records[range];
-        self.generation.call(
-            lease,
-            allowed,
-            Call { route: self.route, facts: self.facts, records, attributes: &[] },
-        )
+        self.generation.call(lease, allowed, Call { route: self.route, facts: self.facts, records })
     }
 
     /// Keeps an answer, if there is room for it; else its records fail.

@@ -6,7 +6,7 @@ use crate::plugin::draft::{Call, Example, ExampleBody, Expectation};
 use crate::plugin::guest::{Blueprint, CallError};
 use crate::plugin::manifest::Checked;
 use crate::plugin::{Facts, Limits, PluginConfig};
-use crate::record::{Body, Record, RecordIds};
+use crate::record::{Body, Event, Record, RecordIds};
 use crate::verdict::{Fault, Finding, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -110,8 +110,9 @@ fn judge(
         ExampleBody::Text(text) => Body::Text(text.as_str().into()),
         ExampleBody::Bytes(bytes) => Body::Bytes(bytes.clone().into()),
     };
-    let records = [Record { id: RecordIds::minted_at(facts.received_at_ms).mint(), body }];
-    let call = Call { route, facts: &facts, records: &records, attributes: &example.attributes };
+    let event = Some(Box::new(Event::of_example(&example.attributes)));
+    let records = [Record { id: RecordIds::minted_at(facts.received_at_ms).mint(), body, event }];
+    let call = Call { route, facts: &facts, records: &records };
     let answer = blueprint
         .instantiate()
         // Code that runs for the first time is slow: a call's time rather than a record's.

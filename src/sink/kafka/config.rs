@@ -24,8 +24,56 @@ pub struct Config {
     pub spool: Option<log::Config>,
     /// Whether topics that are missing are made, with the broker's defaults.
     pub create_topics: bool,
+    /// Which of the gateway's own headers records have.
+    pub headers: RecordHeaders,
+    pub timestamps: Timestamps,
     /// What else librdkafka is told.
     pub properties: BTreeMap<String, String>,
+}
+
+/// Which of the gateway's own headers records have in Kafka. The log and the spool keep all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHeaders {
+    /// `traceparent`, and `tracestate` where there is one.
+    pub trace: bool,
+    pub record_id: bool,
+    pub plugin: bool,
+}
+
+impl RecordHeaders {
+    pub const NAMES: [&str; 3] = ["traceparent", "sluicegate-record-id", "sluicegate-plugin"];
+
+    /// None: one of them is none of `NAMES`.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<RecordHeaders> {
+        let mut headers = RecordHeaders { trace: false, record_id: false, plugin: false };
+        for name in names {
+            match name {
+                "traceparent" => headers.trace = true,
+                "sluicegate-record-id" => headers.record_id = true,
+                "sluicegate-plugin" => headers.plugin = true,
+                _ => return None,
+            }
+        }
+        Some(headers)
+    }
+
+    /// Whether a header is sent. Those that are nobody's choice are.
+    pub(super) fn include(self, name: &str) -> bool {
+        match name {
+            "traceparent" | "tracestate" => self.trace,
+            "sluicegate-plugin" => self.plugin,
+            _ => true,
+        }
+    }
+}
+
+/// What the time of a record in Kafka is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamps {
+    /// When the gateway received it.
+    Received,
+    /// When it happened, as far as its plugin or its event says.
+    Event,
 }
 
 /// How the gateway and the brokers know each other.

@@ -1,5 +1,6 @@
 //! librdkafka's producer: records in, reports out.
 
+use super::config::RecordHeaders;
 use super::flight::Flight;
 use super::report::{Refusal, Report};
 use rdkafka::ClientContext;
@@ -97,6 +98,7 @@ impl Context {
 /// A producer and the thread that hears its reports.
 pub(super) struct Producer {
     inner: ThreadedProducer<Context>,
+    headers: RecordHeaders,
     /// Each of its batches holds one record.
     alone: bool,
 }
@@ -106,32 +108,42 @@ impl Producer {
     ///
     /// # Errors
     /// What librdkafka says of a property.
-    pub fn start(config: &ClientConfig, listener: Arc<dyn Listener>) -> Result<Producer, KafkaError> {
+    pub fn start(
+        config: &ClientConfig,
+        headers: RecordHeaders,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Producer, KafkaError> {
         let inner = ThreadedProducer::from_config_and_context(config, Context { listener })?;
-        Ok(Producer { inner, alone: false })
+        Ok(Producer { inner, headers, alone: false })
     }
 
     /// One whose batches hold one record, to tell apart records that failed together.
     ///
     /// # Errors
     /// What librdkafka says of a property.
-    pub fn start_alone(config: &ClientConfig, listener: Arc<dyn Listener>) -> Result<Producer, KafkaError> {
+    pub fn start_alone(
+        config: &ClientConfig,
+        headers: RecordHeaders,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Producer, KafkaError> {
         let mut config = config.clone();
         config.set("batch.num.messages", "1");
-        Ok(Producer { alone: true, ..Producer::start(&config, listener)? })
+        Ok(Producer { alone: true, ..Producer::start(&config, headers, listener)? })
     }
 
     /// Hands a message over; it is reported to its flight, now or later. Never blocks.
     pub fn send(&self, flight: &Arc<Flight>, index: u32) {
         let message = &flight.messages[index as usize];
         let mut headers = OwnedHeaders::new_with_capacity(flight.headers.len() + message.headers.len() + 1);
-        for (name, value) in flight.headers.iter() {
+        // Of what came from the spool all are the message's own.
+        let shared = flight.headers.iter().map(|(name, value)| (*name, value));
+        let own = message.headers.iter().map(|(name, value)| (&**name, value));
+        for (name, value) in shared.chain(own).filter(|(name, _)| self.headers.include(name)) {
             headers = headers.insert(Header { key: name, value: Some(&value[..]) });
         }
-        let id = message.id.to_string();
-        headers = headers.insert(Header { key: "sluicegate-record-id", value: Some(&id) });
-        for (name, value) in &message.headers {
-            headers = headers.insert(Header { key: name, value: Some(&value[..]) });
+        if self.headers.record_id {
+            let id = message.id.to_string();
+            headers = headers.insert(Header { key: "sluicegate-record-id", value: Some(&id) });
         }
         let tag = Box::new(Tag { flight: flight.clone(), index, alone: self.alone });
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&message.topic, tag)

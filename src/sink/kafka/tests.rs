@@ -25,6 +25,8 @@ fn config(mock: &Mock) -> Config {
         compression: "none".to_owned(),
         spool: Some(log::Config { free_bytes_min: 0, ..log::Config::default() }),
         create_topics: false,
+        headers: RecordHeaders { trace: true, record_id: true, plugin: true },
+        timestamps: Timestamps::Received,
         properties: BTreeMap::new(),
     }
 }
