@@ -1,9 +1,10 @@
 //! The straight path over a batch: judge, deliver, settle, measure. No vendor types.
 
+mod atomic;
 mod count;
 mod plan;
 
-use crate::plugin::{Facts, Generation, Held};
+use crate::plugin::{Facts, Generation, Held, OnInvalid, RoutePolicy};
 use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
 use crate::telemetry::Metrics;
@@ -40,6 +41,12 @@ pub struct Receipt {
     pub held: Held,
 }
 
+impl Submission {
+    fn policy(&self) -> RoutePolicy {
+        self.generation.manifest.routes[self.route].policy
+    }
+}
+
 impl Pipeline {
     /// Runs to its end even if the producer has gone: nothing is left half sent.
     pub async fn settle(&self, mut submission: Submission) -> Receipt {
@@ -49,7 +56,10 @@ impl Pipeline {
             &mut submission.batch,
             Batch { shape: Shape::Batch, records: Vec::new() },
         ));
-        let (judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        let (mut judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        if submission.policy().on_invalid == OnInvalid::Atomic {
+            atomic::whole_or_none(&mut judgement.findings);
+        }
 
         let mut ledger = Ledger::open(batch.records.len());
         let plan = Plan::draw(&submission, &batch, judgement.findings, received_at_ms, &mut ledger);

@@ -1,7 +1,7 @@
 //! From findings to what has to be delivered, and from deliveries to outcomes.
 
 use super::Submission;
-use crate::plugin::{Generation, Route};
+use crate::plugin::{Generation, OnOutage, Route};
 use crate::record::{Batch, Record};
 use crate::sink::{Delivered, Message, Shipment, Undelivered};
 use crate::verdict::{
@@ -74,7 +74,8 @@ impl Plan {
             headers.push(("traceparent", Bytes::from(traceparent.clone())));
         }
         let messages = Vec::with_capacity(batch.records.len());
-        let shipment = Shipment { headers: headers.into(), messages, may_spool: true };
+        let may_spool = submission.policy().on_outage == OnOutage::Spool;
+        let shipment = Shipment { headers: headers.into(), messages, may_spool };
         Plan { shipment, promises: Vec::with_capacity(batch.records.len()) }
     }
 }
@@ -198,7 +199,8 @@ pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Undelive
     for promise in promises {
         let mut worst = Ok(Delivered::Committed);
         for _ in 0..promise.messages {
-            worst = worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
+            worst =
+                worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
         }
         ledger.settle(promise.index, outcome(promise.then, worst));
     }
@@ -236,7 +238,12 @@ fn refusal(refused: Undelivered) -> Violation {
         Undelivered::TooLarge => ("record_too_large", "is larger than its topic takes"),
         Undelivered::Invalid | Undelivered::Failed(_) => ("record_refused", "is not what its topic takes"),
     };
-    Violation { pointer: String::new(), code: code.to_owned(), message: message.to_owned(), parameters: vec![] }
+    Violation {
+        pointer: String::new(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        parameters: vec![],
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod limits;
 mod memory;
 mod permission;
 mod person;
+mod policy;
 mod swap;
 
 mod harness;

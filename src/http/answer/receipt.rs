@@ -80,7 +80,9 @@ fn pause_seconds(failure: Failure) -> u64 {
         | Failure::SinkUnavailable
         | Failure::SinkMisconfigured
         | Failure::TooLargeForSink
-        | Failure::Draining => 0,
+        | Failure::Draining
+        | Failure::BatchRejected
+        | Failure::BatchUndecided => 0,
     }
 }
 
@@ -114,6 +116,16 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, aske
     let list = List { records, results };
     let bytes = 512 + records.len() * RESULT_BYTES;
     let all = records.len();
+    if is_held_back(records) {
+        let detail = format!(
+            "{} of {} rejected and nothing of the batch is taken, as this route takes one whole or not at all \
+             (on_invalid = \"atomic\"); correct what 'violations' name and send the batch again",
+            counts.rejected,
+            counted(all, "record")
+        );
+        let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
+        return problem(Kind::BatchRejected, &detail, members, asked);
+    }
     if counts.failed > 0 {
         let detail = format!(
             "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says \
@@ -140,6 +152,12 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, aske
         StatusCode::OK
     };
     Answer::written(status, JSON, &Batch { counts, results: list }, bytes)
+}
+
+/// Whether records are not taken because others of their batch are rejected: to send them again as they are would be in
+/// vain.
+fn is_held_back(records: &[(RecordId, Outcome)]) -> bool {
+    records.iter().any(|(_, outcome)| *outcome == Outcome::Failed(Failure::BatchRejected))
 }
 
 /// `1 record`, `2 records`.

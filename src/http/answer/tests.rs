@@ -6,7 +6,7 @@ use crate::http::body::{BodyError, UnsupportedCoding};
 use crate::http::error::{Allow, IngestError};
 use crate::http::header::HeaderError;
 use crate::pipeline::Receipt;
-use crate::plugin::{Held, Route, RouteError};
+use crate::plugin::{Held, Route, RouteError, RoutePolicy};
 use crate::record::{DecodeError, Input, RecordId, Shape, UnsupportedType};
 use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Violation};
 use http_body_util::BodyExt;
@@ -32,6 +32,7 @@ fn route() -> Route {
         id_field: Some("claim_id".into()),
         topics: vec!["claims".into()],
         dead_letters: "claims.dead-letter".into(),
+        policy: RoutePolicy::default(),
         summary: String::new(),
         schema: String::new(),
         examples: vec![],
