@@ -3,6 +3,9 @@
 mod atomic;
 mod count;
 mod plan;
+mod resume;
+
+pub use resume::{Earlier, bytes as earlier_bytes};
 
 use crate::plugin::{Facts, Generation, Held, OnInvalid, RoutePolicy};
 use crate::record::{Batch, RecordId, Shape};
@@ -10,6 +13,7 @@ use crate::sink::Sink;
 use crate::telemetry::Metrics;
 use crate::verdict::{Ledger, Outcome};
 use plan::Plan;
+use resume::Resumed;
 use std::sync::Arc;
 
 /// What the path needs of the gateway. Cheap to clone.
@@ -30,6 +34,8 @@ pub struct Submission {
     pub content_type: Option<String>,
     /// The request's `traceparent`, if it has a valid one.
     pub traceparent: Option<String>,
+    /// What an earlier try of the same batch settled: that is not done again.
+    pub earlier: Option<Earlier>,
 }
 
 /// What happened to each record of a batch, in order.
@@ -39,6 +45,13 @@ pub struct Receipt {
     pub records: Vec<(RecordId, Outcome)>,
     /// The memory of what the plugin said of them.
     pub held: Held,
+}
+
+impl Receipt {
+    /// What another try of the same batch need not do again. None: nothing is settled.
+    pub fn settled(&self) -> Option<Earlier> {
+        resume::settled(&self.records)
+    }
 }
 
 impl Submission {
@@ -52,12 +65,15 @@ impl Pipeline {
     pub async fn settle(&self, mut submission: Submission) -> Receipt {
         let facts = std::mem::take(&mut submission.facts);
         let received_at_ms = facts.received_at_ms;
+        let earlier = submission.earlier.take();
+        let resumed = earlier.and_then(|earlier| Resumed::cut(&mut submission.batch, earlier));
         let batch = Arc::new(std::mem::replace(
             &mut submission.batch,
             Batch { shape: Shape::Batch, records: Vec::new() },
         ));
         let (mut judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
-        if submission.policy().on_invalid == OnInvalid::Atomic {
+        // Of a batch that is resumed a part is out already: to hold back the rest would make nothing whole.
+        if submission.policy().on_invalid == OnInvalid::Atomic && resumed.is_none() {
             atomic::whole_or_none(&mut judgement.findings);
         }
 
@@ -69,10 +85,10 @@ impl Pipeline {
 
         submission.generation.meters.record(&judgement.measurements, &outcomes);
         count::count(&self.metrics, &submission, &outcomes);
-        Receipt {
-            shape: batch.shape,
-            records: batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
-            held,
-        }
+        let records = match resumed {
+            Some(resumed) => resumed.merge(outcomes),
+            None => batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
+        };
+        Receipt { shape: batch.shape, records, held }
     }
 }

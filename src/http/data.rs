@@ -4,10 +4,11 @@ use super::Config;
 use super::accept::Door;
 use super::activity::Ticket;
 use super::admission::Admission;
-use super::answer::{self, Answer, Asked, Results, Told};
+use super::answer::{self, Answer, Asked, Told};
 use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
+use super::idempotency::Memory;
 use super::ingest::{Place, Settled, ingest};
 use super::readiness;
 use super::throttle::Throttle;
@@ -38,6 +39,7 @@ pub struct Gateway {
     pub(super) metrics: Metrics,
     pub(super) bodies: Bodies,
     pub(super) admission: Admission,
+    pub(super) memory: Memory,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
     shed_log: Throttle,
@@ -47,7 +49,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(config: Config, plugins: Plugins, pipeline: Pipeline, metrics: Metrics) -> Gateway {
+    pub fn new(
+        config: Config,
+        plugins: Plugins,
+        pipeline: Pipeline,
+        metrics: Metrics,
+        memory: Memory,
+    ) -> Gateway {
         let limits = body::Limits {
             bytes_max: config.body_bytes_max,
             inflated_bytes_max: config.decompressed_bytes_max,
@@ -57,6 +65,7 @@ impl Gateway {
         Gateway {
             bodies: Bodies::new(limits),
             admission: Admission::new(config.in_flight_max),
+            memory,
             tasks: TaskTracker::new(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
@@ -116,28 +125,14 @@ async fn answer(
         return health(&gateway, &lifecycle, &asked).into_response(&asked);
     }
     let mut arrived = None;
-    let settled = ingest(&gateway, request, &ticket, &mut arrived).await;
-    let (answer, counts) = match &settled {
-        Ok(settled) => {
-            let (answer, counts) = told(&gateway, settled, &asked);
-            (answer, Some(counts))
-        }
-        Err(error) => (answer::refusal(error, &asked), None),
+    let settled = ingest(&gateway, request, &ticket, &asked, &mut arrived).await;
+    let (answer, counts, error) = match settled {
+        Ok(Settled { answer, counts }) => (answer, counts, None),
+        Err(error) => (answer::refusal(&error, &asked), None, Some(error)),
     };
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
-    report.publish(&gateway, settled.as_ref().err());
+    report.publish(&gateway, error.as_ref());
     answer.into_response(&asked)
-}
-
-/// The answer to records that are settled. It is held against the budget of bodies until it is written, as a client
-/// need not read it; where there is no room for its results, it goes without them.
-fn told(gateway: &Gateway, settled: &Settled, asked: &Asked) -> (Answer, Told) {
-    let of = |results| answer::receipt(&settled.receipt, settled.place.route(), results, asked);
-    let (answer, counts) = of(settled.results);
-    match gateway.bodies.lease(answer.len()) {
-        Ok(lease) => (answer.holding(lease), counts),
-        Err(_) => of(Results::Omitted),
-    }
 }
 
 /// What the operator is told of a request.

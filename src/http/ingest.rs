@@ -5,11 +5,12 @@ mod tests;
 
 use super::activity::Ticket;
 use super::admission::Permit;
-use super::answer::Results;
+use super::answer::{self, Answer, Asked, Results, Told};
 use super::body::Lease;
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
 use super::header::{self, HeaderError};
+use super::idempotency::{Begun, Claim, Key, Sent};
 use crate::pipeline::{Receipt, Submission};
 use crate::plugin::{Facts, Generation, Route};
 use crate::record::{self, Framing, RecordIds};
@@ -23,12 +24,11 @@ use tokio_util::task::TaskTracker;
 /// people's logs.
 const URI_BYTES_MAX: usize = 8 << 10;
 
-/// Records that have come to their end.
+/// What is said of records that have come to their end.
 pub(super) struct Settled {
-    pub receipt: Receipt,
-    pub place: Place,
-    /// Which of the receipt's lines the client wants to see.
-    pub results: Results,
+    pub answer: Answer,
+    /// None: it is what was answered before.
+    pub counts: Option<Told>,
 }
 
 /// The route of a request, on the generation that judges it.
@@ -50,9 +50,10 @@ impl Place {
 /// A slow sender keeps a generation that is gone alive for `body_timeout` at most. `arrived` tells the
 /// place even of a request that is refused there.
 pub(super) async fn ingest(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     request: Request<Incoming>,
     ticket: &Ticket,
+    asked: &Asked,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
     let (head, body) = request.into_parts();
@@ -60,13 +61,22 @@ pub(super) async fn ingest(
     let found = gateway.plugins.snapshot().route(head.uri.path())?;
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
     let results = check_head(&head)?;
+    let key = Key::of(&head.headers)?;
     let content_type = header::content_type(&head.headers)?;
     let framing = Framing::of(content_type, &place.route().input)?;
     let body = gateway.bodies.read(&head.headers, body).await?;
     ticket.body_ended();
     let permit = gateway.admission.try_enter()?;
     let received_at_ms = header::now_ms();
-    let ids = RecordIds::minted_at(received_at_ms);
+    let sent = Sent { content_type, parameters: &found.parameters, body: &body.bytes };
+    let claim = match key {
+        Some(key) => match gateway.begin(&key, place.route(), sent).await? {
+            Begun::Claimed(claim) => Some(claim),
+            Begun::Replayed(answer) => return Ok(Settled { answer, counts: None }),
+        },
+        None => None,
+    };
+    let ids = claim.as_ref().map_or_else(|| RecordIds::minted_at(received_at_ms), Claim::record_ids);
     let batch = record::decode(framing, body.bytes, &gateway.config.records, ids)?;
     let submission = Submission {
         batch,
@@ -80,25 +90,53 @@ pub(super) async fn ingest(
         traceparent: header::traceparent(&head.headers),
         route: place.route,
         generation: place.generation.clone(),
+        earlier: claim.as_ref().and_then(Claim::earlier),
     };
-    let receipt = settle(gateway, submission, permit, body.lease).await?;
-    Ok(Settled { receipt, place, results })
+    let telling = Telling { place, results, asked: asked.clone(), claim };
+    settle(gateway, submission, telling, permit, body.lease).await
 }
 
-/// A departing client leaves nothing half sent.
+/// A departing client leaves nothing half sent, and what it would have been told is remembered for its next try.
 async fn settle(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     submission: Submission,
+    telling: Telling,
     permit: Permit,
     lease: Lease,
-) -> Result<Receipt, IngestError> {
-    let pipeline = gateway.pipeline.clone();
+) -> Result<Settled, IngestError> {
+    let all = gateway.clone();
     let work = async move {
-        let receipt = pipeline.settle(submission).await;
+        let receipt = all.pipeline.settle(submission).await;
         drop((permit, lease));
-        receipt
+        telling.tell(&all, &receipt)
     };
     outlive(&gateway.tasks, work).await
+}
+
+/// What has to be known of a request to tell what became of its records.
+struct Telling {
+    place: Place,
+    /// Which of the receipt's lines the client wants to see.
+    results: Results,
+    asked: Asked,
+    claim: Option<Claim>,
+}
+
+impl Telling {
+    /// The answer is held against the budget of bodies until it is written, as a client need not read it; where there is
+    /// no room for its results, it goes without them.
+    fn tell(self, gateway: &Gateway, receipt: &Receipt) -> Settled {
+        let of = |results| answer::receipt(receipt, self.place.route(), results, &self.asked);
+        let (whole, counts) = of(self.results);
+        let answer = match gateway.bodies.lease(whole.len()) {
+            Ok(lease) => whole.holding(lease),
+            Err(_) => of(Results::Omitted).0,
+        };
+        if let Some(claim) = self.claim {
+            claim.settle(receipt, &answer, || of(Results::Omitted).0);
+        }
+        Settled { answer, counts: Some(counts) }
+    }
 }
 
 /// Runs work to its end whether or not the one who waits for it stays. `tasks` is what the drain waits for.

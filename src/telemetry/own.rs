@@ -2,7 +2,7 @@
 
 use super::provider::{Bound, Provider};
 use super::series::{SDK_SERIES_MAX, Series};
-use super::{Reload, RequestStatus, SinkGauge, name, process};
+use super::{KeysGauge, Reload, RequestStatus, SinkGauge, name, process};
 use crate::verdict::{Failure, FaultKind, InstrumentKind, Violation};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
@@ -24,6 +24,7 @@ const ENDPOINTS_MAX: usize = 1_000;
 /// Which key of `gateway.records.settled` plugins have words for.
 const REASON: usize = 2;
 
+type ObserveKeys = Box<dyn Fn() -> KeysGauge + Send + Sync>;
 type Observe = Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>;
 
 /// What the gateway itself gives as a reason.
@@ -40,6 +41,8 @@ pub(super) struct Own {
     reloads: [Bound; Reload::ALL.len()],
     shed: Series,
     sink: Arc<RwLock<Option<Observe>>>,
+    keys: Series,
+    keys_kept: Arc<RwLock<Option<ObserveKeys>>>,
 }
 
 impl Own {
@@ -77,8 +80,15 @@ impl Own {
             "Requests and connections turned away.",
             &["reason"],
         );
-        let sink = Arc::default();
+        let keys = counter(
+            "gateway.idempotency.requests",
+            "{request}",
+            "Requests with an Idempotency-Key that was known: how they were answered.",
+            &["result"],
+        );
+        let (sink, keys_kept) = (Arc::default(), Arc::default());
         observe_sink(&builder, &sink);
+        observe_keys(&builder, &keys_kept);
         observe_process(&builder, Instant::now());
         Own {
             requests,
@@ -86,6 +96,8 @@ impl Own {
             reloads: Reload::ALL.map(|result| reloads.resolve(&[result.as_str()])),
             shed,
             sink,
+            keys,
+            keys_kept,
             names: builder.names.into_inner(),
             provider,
         }
@@ -113,6 +125,14 @@ impl Own {
 
     pub fn shed(&self, reason: &str) {
         self.shed.take(&[reason], 1.0);
+    }
+
+    pub fn key(&self, result: &str) {
+        self.keys.take(&[result], 1.0);
+    }
+
+    pub fn observe_keys(&self, observe: ObserveKeys) {
+        *self.keys_kept.write() = Some(observe);
     }
 
     pub fn observe_sink(&self, observe: Observe) {
@@ -193,6 +213,25 @@ fn observe_sink(builder: &Builder<'_>, sink: &Arc<RwLock<Option<Observe>>>) {
     builder
         .counter(("gateway.sink.records", "{record}", "Records written down for good."), each(|s| s.records));
     builder.counter(("gateway.sink.syncs", "{sync}", "Syncs of a topic's log."), each(|s| s.syncs));
+}
+
+fn observe_keys(builder: &Builder<'_>, keys: &Arc<RwLock<Option<ObserveKeys>>>) {
+    let each = |read: fn(&KeysGauge) -> u64| {
+        let keys = Arc::clone(keys);
+        move |instrument: &dyn AsyncInstrument<u64>| {
+            if let Some(observe) = &*keys.read() {
+                instrument.observe(read(&observe()), &[]);
+            }
+        }
+    };
+    builder.gauge(
+        ("gateway.idempotency.entries", "{entry}", "Requests remembered by their Idempotency-Key."),
+        each(|keys| keys.entries),
+    );
+    builder.gauge(
+        ("gateway.idempotency.size", "By", "What is remembered by Idempotency-Keys."),
+        each(|keys| keys.bytes),
+    );
 }
 
 fn observe_process(builder: &Builder<'_>, started: Instant) {

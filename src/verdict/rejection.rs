@@ -42,6 +42,11 @@ impl Rejection {
         }
     }
 
+    /// As one was that had so many violations beside those that were kept.
+    pub fn restored(violations: Vec<Violation>, omitted: usize) -> Rejection {
+        Rejection { violations, omitted }
+    }
+
     pub fn as_vec(&self) -> &Vec<Violation> {
         &self.violations
     }

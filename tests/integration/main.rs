@@ -13,6 +13,7 @@ mod contract;
 mod depart;
 mod descriptor;
 mod hostile;
+mod idempotency;
 mod limits;
 mod memory;
 mod permission;

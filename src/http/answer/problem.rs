@@ -5,6 +5,7 @@ use super::{ACCEPT_ENCODING, ALLOW, Answer, Asked, CONNECTION, HeaderValue, PROB
 use crate::http::body::BodyError;
 use crate::http::error::IngestError;
 use crate::http::header::HeaderError;
+use crate::http::idempotency::KeyConflict;
 use crate::plugin::RouteError;
 use crate::record::{DecodeError, RecordId};
 use hyper::StatusCode;
@@ -37,6 +38,8 @@ pub(in crate::http) enum Kind {
     BodyMalformed,
     TooManyRecords,
     Overloaded,
+    KeyInProgress,
+    KeyReused,
     Panicked,
     /// The admin port does not go by this name.
     HostUnknown,
@@ -75,6 +78,10 @@ impl Kind {
             Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body holds no records"),
             Kind::TooManyRecords => ("too-many-records", S::PAYLOAD_TOO_LARGE, "Too many records"),
             Kind::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Gateway overloaded"),
+            Kind::KeyInProgress => ("idempotency-key-in-progress", S::CONFLICT, "Request still in progress"),
+            Kind::KeyReused => {
+                ("idempotency-key-reused", S::UNPROCESSABLE_ENTITY, "Idempotency-Key used with another body")
+            }
             Kind::Panicked => ("gateway-failed", S::INTERNAL_SERVER_ERROR, "Gateway failed"),
             Kind::HostUnknown => ("host-unknown", S::MISDIRECTED_REQUEST, "Host name not known here"),
             Kind::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed here"),
@@ -145,6 +152,7 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
     }
     let answer = plain(kind, &error.to_string(), asked);
     match error {
+        IngestError::KeyConflict(KeyConflict::InProgress) => answer.retry_later(),
         IngestError::Method { allow, .. } => answer.with(ALLOW, HeaderValue::from_static(allow.text())),
         IngestError::Body(BodyError::Coding(_)) => {
             answer.with(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))
@@ -169,7 +177,9 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::UriTooLong { .. } => Kind::UriTooLong,
         IngestError::NotAcceptable => Kind::NotAcceptable,
         IngestError::Query { .. } => Kind::QueryInvalid,
-        IngestError::Header(_) => Kind::HeaderInvalid,
+        IngestError::Header(_) | IngestError::Key(_) => Kind::HeaderInvalid,
+        IngestError::KeyConflict(KeyConflict::InProgress) => Kind::KeyInProgress,
+        IngestError::KeyConflict(KeyConflict::OtherBody) => Kind::KeyReused,
         IngestError::Type(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {
             BodyError::LengthTooLarge { .. }

@@ -127,12 +127,18 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, results: Results, aske
         return problem(Kind::BatchRejected, &detail, members, asked);
     }
     if counts.failed > 0 {
-        let detail = format!(
-            "{} of {} failed and may be sent again, alone or with the rest of the batch: 'reason' says \
-             why, and sending a record again that is committed or stored publishes it twice",
-            counts.failed,
-            counted(all, "record")
-        );
+        let remedy = match asked.has_key {
+            true => {
+                "'reason' says why; send the same request again with its Idempotency-Key: only those that failed are \
+                 taken anew"
+            }
+            false => {
+                "and may be sent again, alone or with the rest of the batch: 'reason' says why, and sending a record \
+                 again that is committed or stored publishes it twice"
+            }
+        };
+        let separator = if asked.has_key { ":" } else { "" };
+        let detail = format!("{} of {} failed{separator} {remedy}", counts.failed, counted(all, "record"));
         let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
         return problem(Kind::RecordsFailed, &detail, members, asked).retry_after(longest_pause(records));
     }
