@@ -91,9 +91,8 @@ impl Store {
 
     /// Ends what is in progress. None: the key is free again.
     pub fn end(&mut self, scope: &Digest, what: Option<What>, now_ms: u64) {
-        let Some(Entry { fingerprint, state: State::InProgress }) = self.entries.remove(scope) else {
-            return;
-        };
+        let Some(&Entry { fingerprint, state: State::InProgress }) = self.entries.get(scope) else { return };
+        self.entries.remove(scope);
         if let Some(what) = what {
             self.keep(*scope, fingerprint, what, now_ms);
         }
