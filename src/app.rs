@@ -1,7 +1,7 @@
 //! Builds every room from the configuration in dependency order, binds, runs and drains.
 
 use crate::config::Config;
-use crate::http::{self, Admin, Gateway};
+use crate::http::{self, Admin, Gateway, Memory};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
@@ -20,6 +20,7 @@ pub struct App {
     pub plugins: Plugins,
     records: PathBuf,
     sink: Sink,
+    memory: Memory,
     shutdown: Arc<Shutdown>,
     lifecycle: Lifecycle,
     timing: shutdown::Config,
@@ -84,10 +85,15 @@ impl App {
             move || Plugins::start(config, metrics)
         })
         .await?;
-        observe(&metrics, &sink);
+        let memory = off_the_runtime({
+            let config = config.idempotency.clone();
+            move || Memory::open(config)
+        })
+        .await;
+        observe(&metrics, &sink, &memory);
         let live = plugins.clone();
         sink.look_after(Box::new(move || live.topics()));
-        Ok(App::serve(config, metrics, sink, plugins, data_listener, admin_listener))
+        Ok(App::serve(config, metrics, sink, plugins, memory, [data_listener, admin_listener]))
     }
 
     fn serve(
@@ -95,12 +101,12 @@ impl App {
         metrics: Metrics,
         sink: Sink,
         plugins: Plugins,
-        data_listener: (TcpListener, SocketAddr),
-        admin_listener: (TcpListener, SocketAddr),
+        memory: Memory,
+        [data_listener, admin_listener]: [(TcpListener, SocketAddr); 2],
     ) -> App {
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
-        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics));
+        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics, memory.clone()));
         let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
         App {
             data_address: data_listener.1,
@@ -108,6 +114,7 @@ impl App {
             plugins,
             records: config.sink.directory.join("log"),
             sink,
+            memory,
             timing: config.shutdown,
             data: tokio::spawn(http::serve_data(data_listener.0, gateway, lifecycle.clone())),
             admin: tokio::spawn(http::serve_admin(admin_listener.0, admin, lifecycle.clone())),
@@ -162,9 +169,12 @@ impl App {
         let _ = self.data.await;
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
-        let (plugins, sink, timeout) = (self.plugins, self.sink, self.timing.drain_timeout);
+        let (plugins, sink, memory, timeout) =
+            (self.plugins, self.sink, self.memory, self.timing.drain_timeout);
         let left = off_the_runtime(move || {
             plugins.stop();
+            // While the data directory is still ours.
+            memory.save();
             sink.close(timeout)
         })
         .await;
@@ -198,7 +208,8 @@ async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 's
     }
 }
 
-fn observe(metrics: &Metrics, sink: &Sink) {
-    let sink = sink.clone();
+fn observe(metrics: &Metrics, sink: &Sink, memory: &Memory) {
+    let (sink, memory) = (sink.clone(), memory.clone());
     metrics.observe_sink(Box::new(move || sink.gauges()));
+    metrics.observe_keys(Box::new(move || memory.gauge()));
 }

@@ -34,6 +34,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 pub struct Config {
     pub http: http::Config,
     pub admin: http::AdminConfig,
+    pub idempotency: http::IdempotencyConfig,
     pub plugins: crate::plugin::Config,
     pub sink: sink::Config,
     pub telemetry: telemetry::Config,
@@ -100,10 +101,12 @@ fn read(tree: &mut Table, findings: &mut Findings) -> Config {
     let http = room::http(tree, findings);
     let admin = room::admin(tree, findings);
     let data = room::data(tree, findings);
+    let idempotency = room::idempotency(tree, &data, findings);
     let plugins = room::plugins(tree, &data, findings);
     Config {
         http,
         admin,
+        idempotency,
         plugins,
         sink: room::sink(tree, data, findings),
         telemetry: room::telemetry(tree, findings),

@@ -13,6 +13,7 @@ mod connection;
 mod data;
 mod error;
 mod header;
+mod idempotency;
 mod ingest;
 mod length;
 mod look;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use admin::{Admin, serve_admin};
 pub use data::{Gateway, serve_data};
+pub use idempotency::{Config as IdempotencyConfig, Memory};
 
 use crate::record;
 use std::net::SocketAddr;

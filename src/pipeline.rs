@@ -1,14 +1,19 @@
 //! The straight path over a batch: judge, deliver, settle, measure. No vendor types.
 
+mod atomic;
 mod count;
 mod plan;
+mod resume;
 
-use crate::plugin::{Facts, Generation, Held};
+pub use resume::{Earlier, bytes as earlier_bytes};
+
+use crate::plugin::{Facts, Generation, Held, OnInvalid, RoutePolicy};
 use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
 use crate::telemetry::Metrics;
 use crate::verdict::{Ledger, Outcome};
 use plan::{Plan, Times};
+use resume::Resumed;
 use std::sync::Arc;
 
 /// What the path needs of the gateway. Cheap to clone.
@@ -31,6 +36,8 @@ pub struct Submission {
     pub traceparent: Option<String>,
     /// What goes with it, if anything.
     pub tracestate: Option<String>,
+    /// What an earlier try of the same batch settled: that is not done again.
+    pub earlier: Option<Earlier>,
 }
 
 /// What happened to each record of a batch, in order.
@@ -42,16 +49,35 @@ pub struct Receipt {
     pub held: Held,
 }
 
+impl Receipt {
+    /// What another try of the same batch need not do again. None: nothing is settled.
+    pub fn settled(&self) -> Option<Earlier> {
+        resume::settled(&self.records)
+    }
+}
+
+impl Submission {
+    fn policy(&self) -> RoutePolicy {
+        self.generation.manifest.routes[self.route].policy
+    }
+}
+
 impl Pipeline {
     /// Runs to its end even if the producer has gone: nothing is left half sent.
     pub async fn settle(&self, mut submission: Submission) -> Receipt {
         let facts = std::mem::take(&mut submission.facts);
         let received_at_ms = facts.received_at_ms;
+        let earlier = submission.earlier.take();
+        let resumed = earlier.and_then(|earlier| Resumed::cut(&mut submission.batch, earlier));
         let batch = Arc::new(std::mem::replace(
             &mut submission.batch,
             Batch { shape: Shape::Batch, records: Vec::new() },
         ));
-        let (judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        let (mut judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        // Of a batch that is resumed a part is out already: to hold back the rest would make nothing whole.
+        if submission.policy().on_invalid == OnInvalid::Atomic && resumed.is_none() {
+            atomic::whole_or_none(&mut judgement.findings);
+        }
 
         let mut ledger = Ledger::open(batch.records.len());
         let times = Times { received_at_ms, kafka: self.sink.timestamps() };
@@ -62,10 +88,10 @@ impl Pipeline {
 
         submission.generation.meters.record(&judgement.measurements, &outcomes);
         count::count(&self.metrics, &submission, &outcomes);
-        Receipt {
-            shape: batch.shape,
-            records: batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
-            held,
-        }
+        let records = match resumed {
+            Some(resumed) => resumed.merge(outcomes),
+            None => batch.records.iter().map(|record| record.id).zip(outcomes).collect(),
+        };
+        Receipt { shape: batch.shape, records, held }
     }
 }

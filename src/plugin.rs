@@ -95,6 +95,42 @@ pub struct PluginConfig {
     pub settings: BTreeMap<String, String>,
     /// The plugin's name of a topic to the real one.
     pub topics: BTreeMap<String, String>,
+    /// What holds for each of its routes, by path without a slash at the end.
+    pub routes: BTreeMap<String, RoutePolicy>,
+}
+
+impl PluginConfig {
+    /// What holds for the route of this path, with or without a slash at the end.
+    pub(in crate::plugin) fn policy(&self, path: &str) -> RoutePolicy {
+        self.routes.get(path.trim_end_matches('/')).copied().unwrap_or_default()
+    }
+}
+
+/// What an operator said about one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoutePolicy {
+    pub on_invalid: OnInvalid,
+    pub on_outage: OnOutage,
+}
+
+/// What becomes of a batch with a rejected record in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInvalid {
+    /// The others are taken.
+    #[default]
+    Partial,
+    /// Nothing of it is produced.
+    Atomic,
+}
+
+/// What becomes of records that the sink cannot take at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOutage {
+    /// They are stored here, to be sent later.
+    #[default]
+    Spool,
+    /// They fail: no later record can then come before an earlier one, on this or another gateway.
+    Reject,
 }
 
 /// The plugins of a gateway: what is live, and what watches the directory.
@@ -283,6 +319,7 @@ pub struct Route {
     pub topics: Vec<Arc<str>>,
     /// Where records go that the plugin faulted on: `<first topic>.dead-letter`.
     pub dead_letters: Arc<str>,
+    pub policy: RoutePolicy,
     pub summary: String,
     pub schema: String,
     pub examples: Vec<RouteExample>,

@@ -103,6 +103,13 @@ pub struct SinkGauge {
     pub poisoned_segments: u64,
 }
 
+/// What is remembered of requests with an Idempotency-Key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeysGauge {
+    pub entries: u64,
+    pub bytes: u64,
+}
+
 impl Metrics {
     pub fn new(config: &Config) -> Metrics {
         let own = Own::new(config.attribute_values_max);
@@ -155,6 +162,16 @@ impl Metrics {
     /// A connection or request that was turned away, by reason.
     pub fn shed(&self, reason: &'static str) {
         self.own.shed(reason);
+    }
+
+    /// A request whose Idempotency-Key was known.
+    pub fn key(&self, result: &'static str) {
+        self.own.key(result);
+    }
+
+    /// As `observe_sink`, of what is remembered by Idempotency-Keys.
+    pub fn observe_keys(&self, observe: Box<dyn Fn() -> KeysGauge + Send + Sync>) {
+        self.own.observe_keys(observe);
     }
 
     /// What to ask once at each scrape. A second call replaces the first.

@@ -4,7 +4,8 @@ use super::limit;
 use super::problem::{Origin, Problem};
 use super::section::{Findings, Section, take_table};
 use super::source::{Node, Table, Value};
-use crate::plugin::{Limits, PluginConfig};
+use super::value::one_of;
+use crate::plugin::{Limits, OnInvalid, OnOutage, PluginConfig, RoutePolicy};
 use crate::record::check_topic;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,12 +42,66 @@ fn is_plugin_name(name: &str) -> bool {
 
 fn plugin(table: Table, path: String, base: &Limits, findings: &mut Findings) -> PluginConfig {
     let mut s = Section::within(table, path.clone(), findings);
-    let (settings, topics) = (s.table("settings"), s.table("topics"));
+    let (settings, topics, routes) = (s.table("settings"), s.table("topics"), s.table("routes"));
     let limits = limit::limits(&mut s, Some(base));
     drop(s);
+    let routes = read_routes(routes, &path, findings);
     let settings = read_all(settings, &format!("{path}.settings"), findings, setting);
     let topics = read_all(topics, &format!("{path}.topics"), findings, topic);
-    PluginConfig { limits, settings, topics }
+    PluginConfig { limits, settings, topics, routes }
+}
+
+/// Reads `[plugin.<name>.routes."<path>"]`: a section for each route.
+fn read_routes(routes: Table, plugin: &str, findings: &mut Findings) -> BTreeMap<String, RoutePolicy> {
+    let mut policies = BTreeMap::new();
+    for (route, node) in routes.0 {
+        let path = format!("{plugin}.routes.\"{route}\"");
+        let key = route.trim_end_matches('/').to_owned();
+        let wrong = match route.starts_with('/') {
+            false => Some((
+                "no route can have this path",
+                "write it as /plugins shows it, with a slash at its start",
+            )),
+            true if policies.contains_key(&key) => {
+                Some(("it is there with and without a slash at its end", "keep one of the two sections"))
+            }
+            true => None,
+        };
+        if let Some((fault, remedy)) = wrong {
+            let (fault, remedy) = (fault.to_owned(), remedy.to_owned());
+            findings.problems.push(Problem {
+                origin: node.origin,
+                key: path,
+                value: String::new(),
+                fault,
+                remedy,
+            });
+            continue;
+        }
+        let table = take_table(&mut Table(BTreeMap::from([(route.clone(), node)])), &route, &path, findings);
+        policies.insert(key, policy(&mut Section::within(table, path, findings)));
+    }
+    policies
+}
+
+fn policy(s: &mut Section<'_>) -> RoutePolicy {
+    const ON_INVALID: &[(&str, OnInvalid)] =
+        &[("partial", OnInvalid::Partial), ("atomic", OnInvalid::Atomic)];
+    const ON_OUTAGE: &[(&str, OnOutage)] = &[("spool", OnOutage::Spool), ("reject", OnOutage::Reject)];
+    RoutePolicy {
+        on_invalid: s.read(
+            "on_invalid",
+            r#""partial""#,
+            "Of a batch with a rejected record: \"partial\" takes the others, \"atomic\" takes none.",
+            one_of(ON_INVALID),
+        ),
+        on_outage: s.read(
+            "on_outage",
+            r#""spool""#,
+            "While Kafka is away: \"spool\" stores records and answers 202, \"reject\" answers 503.",
+            one_of(ON_OUTAGE),
+        ),
+    }
 }
 
 /// Reads a table whose keys are somebody else's.

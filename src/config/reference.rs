@@ -49,6 +49,14 @@ const TAIL: &str = r#"
 #
 # [plugin.financial-transaction.topics]
 # raw_financial_transactions = "payments.raw"
+#
+# One of its routes, by its path. A batch with a rejected record: "partial" takes the others, "atomic" takes none and
+# answers 422. While Kafka is away: "spool" stores records and answers 202, "reject" answers 503, which keeps the order
+# over several gateways.
+#
+# [plugin.financial-transaction.routes."/ingest-financial-transaction/"]
+# on_invalid = "partial"
+# on_outage = "spool"
 "#;
 
 impl Reference {

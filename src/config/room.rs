@@ -147,6 +147,36 @@ pub(super) fn data(tree: &mut Table, findings: &mut Findings) -> PathBuf {
     named.unwrap_or_else(|| "./data".into())
 }
 
+pub(super) fn idempotency(tree: &mut Table, data: &Path, findings: &mut Findings) -> http::IdempotencyConfig {
+    let mut s = Section::open(
+        tree,
+        "idempotency",
+        "What is remembered of requests with an Idempotency-Key, so that one that comes again is not done again.",
+        findings,
+    );
+    http::IdempotencyConfig {
+        file: data.join("idempotency"),
+        entries_max: s.read(
+            "entries_max",
+            "100_000",
+            "Requests remembered; the oldest is forgotten for one more.",
+            count(1..=10_000_000),
+        ),
+        bytes_max: s.read(
+            "bytes_max",
+            r#""64MiB""#,
+            "What their answers take in memory. One above a sixteenth of it is remembered without its results.",
+            bytes(MIB..=64 * 1024 * MIB),
+        ),
+        expiry: s.read(
+            "expiry_s",
+            "86_400",
+            "How long one is remembered: longer than a producer goes on trying.",
+            seconds(1..=30 * DAY_MS / 1_000),
+        ),
+    }
+}
+
 pub(super) fn sink(tree: &mut Table, directory: PathBuf, findings: &mut Findings) -> sink::Config {
     let mut s =
         Section::open(tree, "sink", "The local log, which accepted records go to: for each topic.", findings);

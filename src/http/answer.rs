@@ -1,6 +1,7 @@
 //! Turns receipts and refusals into answers: the only place that knows what each is in HTTP.
 
 mod body;
+mod kept;
 mod problem;
 mod receipt;
 #[cfg(test)]
@@ -8,13 +9,14 @@ mod tests;
 mod wire;
 
 pub(super) use body::AnswerBody;
+pub(super) use kept::Kept;
 pub(super) use problem::{Kind, plain, refusal};
 pub(super) use receipt::{Told, receipt};
 
 use super::activity::Ticket;
 use super::body::Lease;
 use super::connection::Answered;
-use super::header::{RequestId, X_REQUEST_ID};
+use super::header::{IDEMPOTENCY_KEY, RequestId, X_REQUEST_ID};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
@@ -61,6 +63,8 @@ pub(super) struct Asked {
     pub id: RequestId,
     pub method: Method,
     pub version: Version,
+    /// It may be sent again as it is: nothing is then done twice.
+    pub has_key: bool,
 }
 
 impl Asked {
@@ -69,6 +73,7 @@ impl Asked {
             id: RequestId::of(request.headers()),
             method: request.method().clone(),
             version: request.version(),
+            has_key: request.headers().contains_key(IDEMPOTENCY_KEY),
         }
     }
 }

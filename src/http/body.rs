@@ -102,7 +102,6 @@ impl Bodies {
     }
 
     /// Of nothing yet.
-    #[cfg(test)]
     pub fn lease(&self) -> Lease {
         self.budget.lease()
     }

@@ -4,16 +4,17 @@ use super::Config;
 use super::accept::{Door, Limit};
 use super::activity::Ticket;
 use super::admission::Admission;
-use super::answer::{self, Answer, Asked, Results, Show, Told};
+use super::answer::{self, Answer, Asked, Told};
 use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
-use super::ingest::{Hold, Place, Settled, ingest};
+use super::idempotency::Memory;
+use super::ingest::{Place, Settled, ingest};
 use super::look::Look;
 use super::throttle::Throttle;
 use super::{message, readiness};
-use crate::pipeline::{Pipeline, Receipt};
-use crate::plugin::{Plugins, Route};
+use crate::pipeline::Pipeline;
+use crate::plugin::Plugins;
 use crate::shutdown::{Lifecycle, Phase};
 use crate::telemetry::{Metrics, RequestStatus};
 use hyper::body::Incoming;
@@ -43,6 +44,7 @@ pub struct Gateway {
     pub(super) bodies: Bodies,
     pub(super) admission: Admission,
     pub(super) readiness: Look<Vec<String>>,
+    pub(super) memory: Memory,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
     shed_log: Throttle,
@@ -52,7 +54,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(config: Config, plugins: Plugins, pipeline: Pipeline, metrics: Metrics) -> Gateway {
+    pub fn new(
+        config: Config,
+        plugins: Plugins,
+        pipeline: Pipeline,
+        metrics: Metrics,
+        memory: Memory,
+    ) -> Gateway {
         let limits = body::Limits {
             bytes_max: config.body_bytes_max,
             inflated_bytes_max: config.decompressed_bytes_max,
@@ -63,6 +71,7 @@ impl Gateway {
             bodies: Bodies::new(limits),
             admission: Admission::new(config.in_flight_max),
             readiness: Look::default(),
+            memory,
             tasks: TaskTracker::new(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
@@ -127,34 +136,15 @@ async fn answer(
         Ok(()) if head.uri.path() == HEALTH => {
             return health(&gateway, &lifecycle, &asked).await.into_response(&asked, ticket);
         }
-        Ok(()) => ingest(&gateway, &head, body, &ticket, &mut arrived).await,
+        Ok(()) => ingest(&gateway, &head, body, &ticket, &asked, &mut arrived).await,
     };
     let (answer, counts, error) = match settled {
-        Ok(Settled { receipt, place, results, hold }) => {
-            let show = Show { results, violations_max: gateway.config.violations_listed_max };
-            let (answer, counts) = told(receipt, hold, place.route(), show, &asked);
-            (answer, Some(counts), None)
-        }
+        Ok(Settled { answer, counts }) => (answer, counts, None),
         Err(error) => (answer::refusal(&error, &asked), None, Some(error)),
     };
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
     report.publish(&gateway, error.as_ref());
     answer.into_response(&asked, ticket)
-}
-
-/// The answer to records that are settled. It is held against the budget of bodies until it is written, as a client
-/// need not read it; where there is no room for its results, it goes without them. The place among those in
-/// flight is given back only here: what was found takes memory until then.
-fn told(receipt: Receipt, hold: Hold, route: &Route, show: Show, asked: &Asked) -> (Answer, Told) {
-    let Hold { permit, mut lease } = hold;
-    let of = |results| answer::receipt(&receipt, route, Show { results, ..show }, asked);
-    let (mut answer, counts) = of(show.results);
-    if lease.try_hold(answer.len()).is_err() {
-        (answer, _) = of(Results::Omitted);
-        lease.hold(answer.len());
-    }
-    drop((receipt, permit));
-    (answer.holding(lease), counts)
 }
 
 /// What the operator is told of a request.

@@ -3,6 +3,7 @@
 use super::admission::Overloaded;
 use super::body::BodyError;
 use super::header::HeaderError;
+use super::idempotency::{KeyConflict, KeyError};
 use crate::plugin::RouteError;
 use crate::record::{DecodeError, SeveralRecords, UnsupportedType};
 use hyper::Method;
@@ -29,6 +30,10 @@ pub enum IngestError {
     Query { given: String },
     #[error(transparent)]
     Header(#[from] HeaderError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    KeyConflict(#[from] KeyConflict),
     #[error(transparent)]
     Type(#[from] UnsupportedType),
     #[error(transparent)]

@@ -11,6 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Names a request in the answer, the log and the traces.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// By which a client tells that a request is one that it sent before (draft-ietf-httpapi-idempotency-key-header).
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// Room for two UUIDs and what tools put around them; a longer one would fill every line of the log about it.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -100,6 +103,11 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
 
 pub(super) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, HeaderError> {
     single(headers, &CONTENT_TYPE)
+}
+
+/// The header as it was sent; `idempotency` reads it.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, HeaderError> {
+    single(headers, &IDEMPOTENCY_KEY)
 }
 
 /// Whether an answer in JSON is welcome (RFC 9110, section 12.5.1). What cannot be read excludes nothing.

@@ -5,11 +5,12 @@ mod tests;
 
 use super::activity::Ticket;
 use super::admission::Permit;
-use super::answer::Results;
+use super::answer::{self, Answer, Asked, Results, Show, Told};
 use super::body::Lease;
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
 use super::header;
+use super::idempotency::{Begun, Claim, Key, Sent};
 use super::origin::foreign_page;
 use crate::pipeline::{Receipt, Submission};
 use crate::plugin::{Facts, Generation, Match, Route, RouteError, Snapshot};
@@ -22,13 +23,11 @@ use tokio_util::task::TaskTracker;
 /// Routes that the answer to a wrong path names: as many as one reads.
 const ROUTES_LISTED_MAX: usize = 8;
 
-/// Records that have come to their end.
+/// What is said of records that have come to their end.
 pub(super) struct Settled {
-    pub receipt: Receipt,
-    pub place: Place,
-    /// Which of the receipt's lines the client wants to see.
-    pub results: Results,
-    pub hold: Hold,
+    pub answer: Answer,
+    /// None: it is what was answered before.
+    pub counts: Option<Told>,
 }
 
 /// What a request's findings hold until its answer is built.
@@ -36,7 +35,7 @@ pub(super) struct Settled {
 pub(super) struct Hold {
     /// A place among those in flight.
     pub permit: Permit,
-    /// Of the budget of bodies: first the request's own, then its findings', at last its answer's.
+    /// Of the budget of bodies: first the request's own, then its answer's.
     pub lease: Lease,
 }
 
@@ -59,15 +58,17 @@ impl Place {
 /// A slow sender keeps a generation that is gone alive for `body_timeout` at most. `arrived` tells the
 /// place even of a request that is refused there.
 pub(super) async fn ingest(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     head: &Parts,
     body: Incoming,
     ticket: &Ticket,
+    asked: &Asked,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
     let found = find(&gateway.plugins.snapshot(), head.uri.path())?;
     let place = arrived.insert(Place { generation: found.generation, route: found.route }).clone();
     let results = check_head(head)?;
+    let key = Key::of(&head.headers)?;
     let content_type = header::content_type(&head.headers)?;
     let mut framing = Framing::of(content_type, &place.route().input)?;
     let event = if framing.is_structured() { None } else { header::event(&head.headers, content_type)? };
@@ -78,7 +79,16 @@ pub(super) async fn ingest(
     ticket.body_ended();
     let permit = gateway.admission.try_enter()?;
     let received_at_ms = header::now_ms();
-    let ids = RecordIds::minted_at(received_at_ms);
+    let sent =
+        Sent { content_type, parameters: &found.parameters, body: &body.bytes, headers: &head.headers };
+    let claim = match key {
+        Some(key) => match gateway.begin(&key, place.route(), sent).await? {
+            Begun::Claimed(claim) => Some(claim),
+            Begun::Replayed(answer) => return Ok(Settled { answer, counts: None }),
+        },
+        None => None,
+    };
+    let ids = claim.as_ref().map_or_else(|| RecordIds::minted_at(received_at_ms), Claim::record_ids);
     let mut batch = record::decode(framing, body.bytes, &gateway.config.records, ids)?;
     if let Some(event) = event {
         batch.attach(event);
@@ -96,10 +106,10 @@ pub(super) async fn ingest(
         tracestate: header::tracestate(&head.headers),
         route: place.route,
         generation: place.generation.clone(),
+        earlier: claim.as_ref().and_then(Claim::earlier),
     };
-    let hold = Hold { permit, lease: body.lease };
-    let (receipt, hold) = settle(gateway, submission, hold).await?;
-    Ok(Settled { receipt, place, results, hold })
+    let telling = Telling { place, results, asked: asked.clone(), claim };
+    settle(gateway, submission, telling, Hold { permit, lease: body.lease }).await
 }
 
 fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
@@ -115,20 +125,66 @@ fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
     })
 }
 
-/// A departing client leaves nothing half sent: what was held for it is then given back at the end.
+/// A departing client leaves nothing half sent, and what it would have been told is remembered for its next try; what was
+/// held for it is given back at the end.
 async fn settle(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     submission: Submission,
+    telling: Telling,
     mut hold: Hold,
-) -> Result<(Receipt, Hold), IngestError> {
-    let pipeline = gateway.pipeline.clone();
+) -> Result<Settled, IngestError> {
+    let all = gateway.clone();
     let work = async move {
-        let receipt = pipeline.settle(submission).await;
+        let receipt = all.pipeline.settle(submission).await;
         // The request's bytes are gone. What was found in them can be more, and is counted in the receipt.
         hold.lease.hold(0);
-        (receipt, hold)
+        let violations_max = all.config.violations_listed_max;
+        telling.tell(receipt, hold, violations_max)
     };
     outlive(&gateway.tasks, work).await
+}
+
+/// What has to be known of a request to tell what became of its records.
+struct Telling {
+    place: Place,
+    /// Which of the receipt's lines the client wants to see.
+    results: Results,
+    asked: Asked,
+    claim: Option<Claim>,
+}
+
+impl Telling {
+    fn tell(self, receipt: Receipt, hold: Hold, violations_max: usize) -> Settled {
+        let show = Show { results: self.results, violations_max };
+        let (answer, counts) = told(receipt, hold, self.place.route(), show, &self.asked, self.claim);
+        Settled { answer, counts: Some(counts) }
+    }
+}
+
+/// The answer is held against the budget of bodies until it is written, as a client need not read it; where there is no
+/// room for its results, it goes without them. The place among those in flight is given back only here: what was found
+/// takes memory until then.
+pub(super) fn told(
+    receipt: Receipt,
+    hold: Hold,
+    route: &Route,
+    show: Show,
+    asked: &Asked,
+    claim: Option<Claim>,
+) -> (Answer, Told) {
+    let Hold { permit, mut lease } = hold;
+    let of = |results| answer::receipt(&receipt, route, Show { results, ..show }, asked);
+    let (mut answer, counts) = of(show.results);
+    if lease.try_hold(answer.len()).is_err() {
+        (answer, _) = of(Results::Omitted);
+        lease.hold(answer.len());
+    }
+    let answer = answer.holding(lease);
+    if let Some(claim) = claim {
+        claim.settle(&receipt, &answer, || of(Results::Omitted).0);
+    }
+    drop((receipt, permit));
+    (answer, counts)
 }
 
 /// Runs work to its end whether or not the one who waits for it stays. `tasks` is what the drain waits for.

@@ -1,7 +1,7 @@
 //! From findings to what has to be delivered, and from deliveries to outcomes.
 
 use super::Submission;
-use crate::plugin::{Generation, Route};
+use crate::plugin::{Generation, OnOutage, Route};
 use crate::record::{Batch, Event, Record, RecordId};
 use crate::sink::{Delivered, Message, Shipment, Timestamps, Undelivered};
 use crate::verdict::{
@@ -84,7 +84,8 @@ impl Plan {
             headers.extend(state.map(|state| ("tracestate", Bytes::from(state))));
         }
         let messages = Vec::with_capacity(batch.records.len());
-        let shipment = Shipment { headers: headers.into(), messages, may_spool: true };
+        let may_spool = submission.policy().on_outage == OnOutage::Spool;
+        let shipment = Shipment { headers: headers.into(), messages, may_spool };
         Plan { shipment, promises: Vec::with_capacity(batch.records.len()) }
     }
 }

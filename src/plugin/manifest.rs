@@ -159,6 +159,7 @@ fn serve(draft: Draft, operator: &PluginConfig, settings: BTreeMap<String, Strin
         let real = |topic: String| operator.topics.get(&topic).map_or(topic.as_str(), String::as_str).into();
         let topics: Vec<Arc<str>> = route.topics.into_iter().map(real).collect();
         routes.push(Route {
+            policy: operator.policy(&route.path),
             path: route.path,
             input: route.input,
             title: route.title,

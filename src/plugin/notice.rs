@@ -1,7 +1,7 @@
-//! What is configured for plugins that are not there: most often a slip of the pen.
+//! What is configured for plugins and routes that are not there: most often a slip of the pen.
 
 use super::registry::Slot;
-use super::{Config, Status};
+use super::{Config, Manifest, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A sentence for each name that leads nowhere.
@@ -21,7 +21,26 @@ pub(super) fn notices(config: &Config, slots: &BTreeMap<String, Slot>) -> Vec<St
         let near = nearest(name, &loaded)?;
         Some(format!("plugins.required names '{name}', and no plugin has this name; did you mean '{near}'?"))
     });
-    sections.chain(required).collect()
+    let routes = slots.values().filter_map(|slot| slot.serving.as_ref()).flat_map(|generation| {
+        let routes = config.plugins.get(&generation.manifest.name).map(|plugin| plugin.routes.keys());
+        routes.into_iter().flatten().filter_map(|path| route(&generation.manifest, path))
+    });
+    sections.chain(required).chain(routes).collect()
+}
+
+/// The sentence about a path that is no route of the plugin. None: it is one.
+fn route(manifest: &Manifest, path: &str) -> Option<String> {
+    let routes: Vec<&str> = manifest.routes.iter().map(|route| route.path.as_str()).collect();
+    if routes.iter().any(|route| route.trim_end_matches('/') == path) {
+        return None;
+    }
+    let name = &manifest.name;
+    let remedy = match nearest(path, &routes) {
+        Some(near) => format!("did you mean [plugin.{name}.routes.\"{near}\"]?"),
+        None => format!("its routes are {}", routes.join(", ")),
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    Some(format!("[plugin.{name}.routes.\"{path}\"] has no effect: the plugin has no such route; {remedy}"))
 }
 
 /// Tells in the log, once at the start, what the status goes on telling.

@@ -5,7 +5,8 @@ use std::fmt;
 /// Stable through log, spool, replay and restarts, so that a consumer can drop what it has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId {
-    /// 48 bits of milliseconds since 1970, then 80 random bits.
+    /// 48 bits of milliseconds since 1970, then 80 random bits; of a request with an Idempotency-Key a hash, of which
+    /// no part is a time.
     pub ulid: u128,
     /// Which part of a split record; none for a whole one.
     pub part: Option<u16>,
@@ -42,9 +43,14 @@ impl RecordIds {
         RecordIds { next: u128::from(received_at_ms & 0xffff_ffff_ffff) << 80 | random }
     }
 
+    /// The same ids each time: for a request that may come again. `hash`: of what tells the request from all others.
+    pub fn derived_from(hash: u128) -> RecordIds {
+        RecordIds { next: hash }
+    }
+
     pub fn mint(&mut self) -> RecordId {
         let ulid = self.next;
-        self.next += 1;
+        self.next = ulid.wrapping_add(1);
         RecordId { ulid, part: None }
     }
 }
@@ -60,6 +66,17 @@ mod tests {
         assert!(first < second && first.to_string() < second.to_string());
         assert_eq!(first.ulid >> 80, 1_700_000_000_000);
         assert_eq!(first.to_string().len(), 26);
+    }
+
+    #[test]
+    fn derived_ids_are_the_same_each_time_and_have_no_end() {
+        let mint = || {
+            let mut ids = RecordIds::derived_from(u128::MAX);
+            (ids.mint(), ids.mint())
+        };
+        assert_eq!(mint(), mint());
+        assert_eq!((mint().0.ulid, mint().1.ulid), (u128::MAX, 0));
+        assert_eq!(mint().0.to_string().len(), 26);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::provider::{Bound, Provider};
 use super::series::{SDK_SERIES_MAX, Series};
-use super::{Reload, RequestStatus, SinkGauge, name, process};
+use super::{KeysGauge, Reload, RequestStatus, SinkGauge, name, process};
 use crate::verdict::{Failure, FaultKind, InstrumentKind, Violation};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
@@ -25,6 +25,7 @@ const ENDPOINTS_MAX: usize = 1_000;
 const REASON: usize = 2;
 
 type Seen = Arc<RwLock<Vec<SinkGauge>>>;
+type ObserveKeys = Box<dyn Fn() -> KeysGauge + Send + Sync>;
 type Observe = Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>;
 
 /// What the gateway itself gives as a reason.
@@ -43,6 +44,8 @@ pub(super) struct Own {
     observe_sink: RwLock<Option<Observe>>,
     /// What the sink said when the present scrape began: each of its instruments is asked by itself.
     sink: Seen,
+    keys: Series,
+    keys_kept: Arc<RwLock<Option<ObserveKeys>>>,
 }
 
 impl Own {
@@ -81,7 +84,15 @@ impl Own {
             &["reason"],
         );
         let sink = Seen::default();
+        let keys = counter(
+            "gateway.idempotency.requests",
+            "{request}",
+            "Requests with an Idempotency-Key that was known: how they were answered.",
+            &["result"],
+        );
+        let keys_kept = Arc::default();
         observe_sink(&builder, &sink);
+        observe_keys(&builder, &keys_kept);
         observe_process(&builder, Instant::now());
         Own {
             requests,
@@ -90,6 +101,8 @@ impl Own {
             shed,
             observe_sink: RwLock::default(),
             sink,
+            keys,
+            keys_kept,
             names: builder.names.into_inner(),
             provider,
         }
@@ -117,6 +130,14 @@ impl Own {
 
     pub fn shed(&self, reason: &str) {
         self.shed.take(&[reason], 1.0);
+    }
+
+    pub fn key(&self, result: &str) {
+        self.keys.take(&[result], 1.0);
+    }
+
+    pub fn observe_keys(&self, observe: ObserveKeys) {
+        *self.keys_kept.write() = Some(observe);
     }
 
     pub fn observe_sink(&self, observe: Observe) {
@@ -199,6 +220,25 @@ fn observe_sink(builder: &Builder<'_>, sink: &Seen) {
     builder
         .counter(("gateway.sink.records", "{record}", "Records written down for good."), each(|s| s.records));
     builder.counter(("gateway.sink.syncs", "{sync}", "Syncs of a topic's log."), each(|s| s.syncs));
+}
+
+fn observe_keys(builder: &Builder<'_>, keys: &Arc<RwLock<Option<ObserveKeys>>>) {
+    let each = |read: fn(&KeysGauge) -> u64| {
+        let keys = Arc::clone(keys);
+        move |instrument: &dyn AsyncInstrument<u64>| {
+            if let Some(observe) = &*keys.read() {
+                instrument.observe(read(&observe()), &[]);
+            }
+        }
+    };
+    builder.gauge(
+        ("gateway.idempotency.entries", "{entry}", "Requests remembered by their Idempotency-Key."),
+        each(|keys| keys.entries),
+    );
+    builder.gauge(
+        ("gateway.idempotency.size", "By", "What is remembered by Idempotency-Keys."),
+        each(|keys| keys.bytes),
+    );
 }
 
 fn observe_process(builder: &Builder<'_>, started: Instant) {

@@ -102,11 +102,17 @@ pub enum Failure {
     TooLargeForSink,
     #[error("the gateway is shutting down")]
     Draining,
+    #[error("another record of its batch is rejected, and the route takes a batch whole or not at all")]
+    BatchRejected,
+    #[error(
+        "another record of its batch could not be judged, and the route takes a batch whole or not at all"
+    )]
+    BatchUndecided,
 }
 
 impl Failure {
     /// One of each kind; what a kind carries is zero.
-    pub const ALL: [Failure; 13] = [
+    pub const ALL: [Failure; 15] = [
         Failure::FaultBudgetSpent,
         Failure::OutputBudgetSpent { bytes_max: 0 },
         Failure::OutputsFull,
@@ -120,6 +126,8 @@ impl Failure {
         Failure::SinkMisconfigured,
         Failure::TooLargeForSink,
         Failure::Draining,
+        Failure::BatchRejected,
+        Failure::BatchUndecided,
     ];
 
     /// The value of the label `reason`, and of `reason` in an answer.
@@ -138,6 +146,8 @@ impl Failure {
             Failure::SinkMisconfigured => "sink_misconfigured",
             Failure::TooLargeForSink => "too_large_for_sink",
             Failure::Draining => "draining",
+            Failure::BatchRejected => "batch_rejected",
+            Failure::BatchUndecided => "batch_undecided",
         }
     }
 }

@@ -29,7 +29,7 @@ impl From<&Refusal> for Rejection {
             ),
             Refusal::Event(faults) => {
                 let violations: Vec<Violation> = faults.faults.iter().map(event_fault).collect();
-                return Rejection::omitting(violations, faults.omitted);
+                return Rejection::restored(violations, faults.omitted);
             }
         };
         let pointer = String::new();

@@ -42,8 +42,8 @@ impl Rejection {
         }
     }
 
-    /// As `from`, of which some were not kept.
-    pub(super) fn omitting(violations: Vec<Violation>, omitted: usize) -> Rejection {
+    /// As one was that had so many violations beside those that were kept.
+    pub fn restored(violations: Vec<Violation>, omitted: usize) -> Rejection {
         Rejection { violations, omitted }
     }
 

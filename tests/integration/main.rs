@@ -14,10 +14,12 @@ mod depart;
 mod descriptor;
 mod events;
 mod hostile;
+mod idempotency;
 mod limits;
 mod memory;
 mod permission;
 mod person;
+mod policy;
 mod swap;
 
 mod harness;

@@ -5,6 +5,7 @@ use super::{ACCEPT_ENCODING, ALLOW, Answer, Asked, CONNECTION, HeaderValue, PROB
 use crate::http::body::BodyError;
 use crate::http::error::IngestError;
 use crate::http::header::HeaderError;
+use crate::http::idempotency::KeyConflict;
 use crate::plugin::RouteError;
 use crate::record::{DecodeError, RecordId};
 use hyper::StatusCode;
@@ -20,6 +21,7 @@ pub(in crate::http) enum Kind {
     RecordFailed,
     RecordsRejected,
     RecordsFailed,
+    BatchRejected,
     RouteUnknown,
     PluginUnavailable,
     MethodNotAllowed,
@@ -38,6 +40,8 @@ pub(in crate::http) enum Kind {
     BodyMalformed,
     TooManyRecords,
     Overloaded,
+    KeyInProgress,
+    KeyReused,
     Panicked,
     /// The admin port does not go by this name.
     HostUnknown,
@@ -56,6 +60,7 @@ impl Kind {
             Kind::RecordFailed => ("record-failed", S::SERVICE_UNAVAILABLE, "Record not taken"),
             Kind::RecordsRejected => ("records-rejected", S::UNPROCESSABLE_ENTITY, "All records rejected"),
             Kind::RecordsFailed => ("records-failed", S::SERVICE_UNAVAILABLE, "Records not taken"),
+            Kind::BatchRejected => ("batch-rejected", S::UNPROCESSABLE_ENTITY, "Batch rejected"),
             Kind::RouteUnknown => ("route-unknown", S::NOT_FOUND, "No such route"),
             Kind::PluginUnavailable => ("plugin-unavailable", S::SERVICE_UNAVAILABLE, "Plugin unavailable"),
             Kind::MethodNotAllowed => ("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed"),
@@ -80,6 +85,10 @@ impl Kind {
             Kind::BodyMalformed => ("body-malformed", S::BAD_REQUEST, "Body cannot be cut into records"),
             Kind::TooManyRecords => ("too-many-records", S::PAYLOAD_TOO_LARGE, "Too many records"),
             Kind::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "Gateway overloaded"),
+            Kind::KeyInProgress => ("idempotency-key-in-progress", S::CONFLICT, "Request still in progress"),
+            Kind::KeyReused => {
+                ("idempotency-key-reused", S::UNPROCESSABLE_ENTITY, "Idempotency-Key used with another body")
+            }
             Kind::Panicked => ("gateway-failed", S::INTERNAL_SERVER_ERROR, "Gateway failed"),
             Kind::HostUnknown => ("host-unknown", S::MISDIRECTED_REQUEST, "Host name not known here"),
             Kind::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed here"),
@@ -151,6 +160,7 @@ pub(in crate::http) fn refusal(error: &IngestError, asked: &Asked) -> Answer {
     }
     let answer = plain(kind, &error.to_string(), asked);
     match error {
+        IngestError::KeyConflict(KeyConflict::InProgress) => answer.retry_later(),
         IngestError::Method { allow, .. } => answer.with(ALLOW, HeaderValue::from_static(allow.text())),
         IngestError::Body(BodyError::Coding(_)) => {
             answer.with(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))
@@ -182,7 +192,9 @@ fn kind(error: &IngestError) -> Kind {
         IngestError::NotAcceptable => Kind::NotAcceptable,
         IngestError::Query { .. } => Kind::QueryInvalid,
         IngestError::Header(HeaderError::TransferUnsupported { .. }) => Kind::TransferEncodingUnsupported,
-        IngestError::Header(_) => Kind::HeaderInvalid,
+        IngestError::Header(_) | IngestError::Key(_) => Kind::HeaderInvalid,
+        IngestError::KeyConflict(KeyConflict::InProgress) => Kind::KeyInProgress,
+        IngestError::KeyConflict(KeyConflict::OtherBody) => Kind::KeyReused,
         IngestError::Type(_) | IngestError::EventType(_) => Kind::ContentTypeUnsupported,
         IngestError::Body(error) => match error {
             BodyError::LengthTooLarge { .. }

@@ -80,7 +80,9 @@ fn pause_seconds(failure: Failure) -> u64 {
         | Failure::SinkUnavailable
         | Failure::SinkMisconfigured
         | Failure::TooLargeForSink
-        | Failure::Draining => 0,
+        | Failure::Draining
+        | Failure::BatchRejected
+        | Failure::BatchUndecided => 0,
     }
 }
 
@@ -114,15 +116,33 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, show: Show, asked: &As
     let list = List { records, show };
     let bytes = 512 + records.len() * RESULT_BYTES;
     let all = records.len();
+    if is_held_back(records) {
+        let detail = format!(
+            "{} of {} rejected and nothing of the batch is taken, as this route takes one whole or not at all \
+             (on_invalid = \"atomic\"); correct what 'violations' name and send the batch again",
+            counts.rejected,
+            counted(all, "record")
+        );
+        let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
+        return problem(Kind::BatchRejected, &detail, members, asked);
+    }
     if counts.failed > 0 {
+        let remedy = match asked.has_key {
+            true => {
+                "'reason' says why; send the same request again with its Idempotency-Key: only those that failed are \
+                 taken anew"
+            }
+            false => {
+                "and may be sent again, alone or with the rest of the batch: 'reason' says why, and sending a record \
+                 again that is committed or stored publishes it twice"
+            }
+        };
         let which = match all {
             1 => "the only record".to_owned(),
             _ => format!("{} of {all} records", counts.failed),
         };
-        let detail = format!(
-            "{which} failed and may be sent again, alone or with the rest of the batch: 'reason' says why, and \
-             sending a record again that is committed or stored publishes it twice"
-        );
+        let separator = if asked.has_key { ":" } else { "" };
+        let detail = format!("{which} failed{separator} {remedy}");
         let members = Members { counts: Some(counts), results: Some(list), bytes, ..Members::default() };
         return problem(Kind::RecordsFailed, &detail, members, asked).retry_after(longest_pause(records));
     }
@@ -146,6 +166,12 @@ fn batch(records: &[(RecordId, Outcome)], counts: Counts, show: Show, asked: &As
         StatusCode::OK
     };
     Answer::written(status, JSON, &Batch { counts, results: list }, bytes)
+}
+
+/// Whether records are not taken because others of their batch are rejected: to send them again as they are would be in
+/// vain.
+fn is_held_back(records: &[(RecordId, Outcome)]) -> bool {
+    records.iter().any(|(_, outcome)| *outcome == Outcome::Failed(Failure::BatchRejected))
 }
 
 /// `1 record`, `2 records`.

@@ -6,7 +6,7 @@ use crate::http::activity::Activity;
 use crate::http::body::BodyError;
 use crate::http::error::IngestError;
 use crate::pipeline::Receipt;
-use crate::plugin::{Held, Route};
+use crate::plugin::{Held, Route, RoutePolicy};
 use crate::record::{Input, RecordId, Shape};
 use crate::verdict::{Accepted, Failure, Fault, FaultKind, Outcome, Rejection, Violation};
 use http_body_util::BodyExt;
@@ -32,6 +32,7 @@ fn route() -> Route {
         id_field: Some("claim_id".into()),
         topics: vec!["claims".into()],
         dead_letters: "claims.dead-letter".into(),
+        policy: RoutePolicy::default(),
         summary: String::new(),
         schema: String::new(),
         examples: vec![],

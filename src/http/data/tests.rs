@@ -1,7 +1,9 @@
 use super::*;
+use crate::http::answer::{Results, Show};
 use crate::http::body::Lease;
-use crate::http::ingest::Hold;
-use crate::plugin::Held;
+use crate::http::ingest::{Hold, told};
+use crate::pipeline::Receipt;
+use crate::plugin::{Held, Route, RoutePolicy};
 use crate::record::{Input, RecordId, Shape};
 use crate::verdict::{Outcome, Violation};
 
@@ -31,6 +33,7 @@ fn route() -> Route {
         summary: String::new(),
         schema: String::new(),
         examples: vec![],
+        policy: RoutePolicy::default(),
     }
 }
 
@@ -62,7 +65,7 @@ fn an_answer_holds_its_bytes_to_its_end_and_its_place_until_it_is_built() {
     let (bodies, admission) = (bodies(), Admission::new(1));
     let hold = hold(&admission, bodies.lease());
     assert!(admission.try_enter().is_err());
-    let (answer, counts) = told(receipt(10, 10), hold, &route(), SHOW, &asked());
+    let (answer, counts) = told(receipt(10, 10), hold, &route(), SHOW, &asked(), None);
     assert_eq!(counts.rejected, 10);
     assert!(admission.try_enter().is_ok());
     let bytes = answer.len();
@@ -78,7 +81,7 @@ fn findings_that_were_held_make_room_for_their_answer_and_leave_nothing_held() {
     let mut lease = bodies.lease();
     lease.hold(2 * BUDGET_BYTES); // found, and more than there is room for
     assert!(!room_for(&bodies, 1));
-    let (answer, _) = told(receipt(10, 10), hold(&admission, lease), &route(), SHOW, &asked());
+    let (answer, _) = told(receipt(10, 10), hold(&admission, lease), &route(), SHOW, &asked(), None);
     assert!(room_for(&bodies, BUDGET_BYTES - answer.len()));
 }
 
@@ -87,7 +90,8 @@ fn an_answer_there_is_no_room_for_goes_without_its_results() {
     let (bodies, admission) = (bodies(), Admission::new(1));
     let mut other = bodies.lease();
     other.grow(BUDGET_BYTES).unwrap();
-    let (answer, counts) = told(receipt(10, 10), hold(&admission, bodies.lease()), &route(), SHOW, &asked());
+    let (answer, counts) =
+        told(receipt(10, 10), hold(&admission, bodies.lease()), &route(), SHOW, &asked(), None);
     assert!(answer.len() < 600, "{}", answer.len());
     assert_eq!((answer.status, counts.rejected), (StatusCode::UNPROCESSABLE_ENTITY, 10));
     drop(other);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plugin::{Manifest, Route};
+use crate::plugin::{Manifest, Route, RoutePolicy};
 use crate::record::Input;
 use crate::verdict::{Counted, Instrument, Value};
 use std::sync::LazyLock;
@@ -20,6 +20,7 @@ fn manifest() -> Manifest {
         version: "1.0.0".to_owned(),
         description: String::new(),
         routes: vec![Route {
+            policy: RoutePolicy::default(),
             path: "/p".to_owned(),
             input: Input::Json,
             title: "P".to_owned(),

@@ -39,3 +39,20 @@ fn a_notice_ends_when_the_plugin_comes() {
     bench.put("swap.wasm", &fixture("swap-v1.wasm"));
     bench.until("has nothing to notice", |status| status.notices.is_empty());
 }
+
+#[test]
+fn a_section_for_a_route_that_the_plugin_does_not_have_is_told_with_what_was_meant() {
+    let mut bench = Bench::new();
+    let routes = ["/swap", "/sawp", "/quite-another"].map(|path| (path.to_owned(), RoutePolicy::default()));
+    let operator = PluginConfig { routes: routes.into(), ..PluginConfig::default() };
+    bench.config.plugins.insert("swap".to_owned(), operator);
+    bench.put("swap.wasm", &fixture("swap-v1.wasm"));
+    assert_eq!(
+        bench.start().status().notices,
+        [
+            "[plugin.swap.routes.\"/quite-another\"] has no effect: the plugin has no such route; its routes are /swap",
+            "[plugin.swap.routes.\"/sawp\"] has no effect: the plugin has no such route; did you mean \
+             [plugin.swap.routes.\"/swap\"]?",
+        ]
+    );
+}
