@@ -5,6 +5,7 @@
 //! `print_reference` prints is written down by the reader itself.
 
 mod cross;
+mod dead_letter;
 mod kafka;
 mod limit;
 mod plugin;
@@ -159,12 +160,7 @@ fn sync_mode(variables: &[(String, String)]) -> SyncMode {
 }
 
 /// The variables of the ingestor that Sluicegate replaces.
-fn set_old_variable(
-    tree: &mut Table,
-    name: &str,
-    value: String,
-    notices: &mut Vec<String>,
-) {
+fn set_old_variable(tree: &mut Table, name: &str, value: String, notices: &mut Vec<String>) {
     if value.is_empty() {
         return;
     }

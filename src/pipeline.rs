@@ -1,6 +1,7 @@
 //! The straight path over a batch: judge, deliver, settle, measure. No vendor types.
 
 mod count;
+mod letter;
 mod plan;
 
 use crate::plugin::{Facts, Generation, Held};
@@ -43,7 +44,8 @@ pub struct Receipt {
 impl Pipeline {
     /// Runs to its end even if the producer has gone: nothing is left half sent.
     pub async fn settle(&self, mut submission: Submission) -> Receipt {
-        let facts = std::mem::take(&mut submission.facts);
+        // Kept: a dead letter says under what circumstances its record was judged.
+        let facts = submission.facts.clone();
         let received_at_ms = facts.received_at_ms;
         let batch = Arc::new(std::mem::replace(
             &mut submission.batch,
@@ -59,6 +61,7 @@ impl Pipeline {
 
         submission.generation.meters.record(&judgement.measurements, &outcomes);
         count::count(&self.metrics, &submission, &outcomes);
+        self.keep_rejected(&submission, &batch, &outcomes);
         Receipt {
             shape: batch.shape,
             records: batch.records.iter().map(|record| record.id).zip(outcomes).collect(),

@@ -8,6 +8,16 @@ pub(super) fn rfc3339(milliseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
+/// How long something has taken, in the largest unit that tells enough of it.
+pub(super) fn age(milliseconds: u64) -> String {
+    match milliseconds / 1_000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// The Gregorian date of a day counted from 1970-01-01.
 ///
 /// Years begin in March, so that the leap day is the last of its year (Howard Hinnant, "chrono-Compatible

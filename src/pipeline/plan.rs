@@ -1,14 +1,13 @@
 //! From findings to what has to be delivered, and from deliveries to outcomes.
 
 use super::Submission;
-use crate::plugin::{Generation, Route};
+use crate::plugin::Route;
 use crate::record::{Batch, Record};
-use crate::sink::{Delivered, Message, Shipment, Undelivered};
+use crate::sink::{Delivered, Headers, Message, Shipment, Undelivered};
 use crate::verdict::{
     Acceptance, Accepted, Failure, Fault, FaultKind, Finding, Ledger, Outcome, Value, Verdict, Violation,
 };
 use bytes::Bytes;
-use std::sync::Arc;
 
 /// What of a batch goes to the sink, and what its records are owed for it.
 pub struct Plan {
@@ -69,14 +68,19 @@ impl Plan {
     }
 
     fn empty(submission: &Submission, batch: &Batch) -> Plan {
-        let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
-        if let Some(traceparent) = &submission.traceparent {
-            headers.push(("traceparent", Bytes::from(traceparent.clone())));
-        }
         let messages = Vec::with_capacity(batch.records.len());
-        let shipment = Shipment { headers: headers.into(), messages, may_spool: true };
+        let shipment = Shipment { headers: headers(submission), messages, may_spool: true };
         Plan { shipment, promises: Vec::with_capacity(batch.records.len()) }
     }
+}
+
+/// What all messages of a request carry.
+pub fn headers(submission: &Submission) -> Headers {
+    let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
+    if let Some(traceparent) = &submission.traceparent {
+        headers.push(("traceparent", Bytes::from(traceparent.clone())));
+    }
+    headers.into()
 }
 
 struct Draft<'s> {
@@ -157,31 +161,8 @@ impl Draft<'_> {
         }
     }
 
-    /// The record's own bytes, with all that a person needs to judge it again.
     fn quarantine(&mut self, index: usize, record: &Record, fault: Fault) {
-        let generation: &Arc<Generation> = &self.submission.generation;
-        let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let mut headers = vec![
-            ("sluicegate-route".to_owned(), text(&self.route.path)),
-            ("sluicegate-plugin-name".to_owned(), text(&generation.manifest.name)),
-            ("sluicegate-plugin-version".to_owned(), text(&generation.manifest.version)),
-            ("sluicegate-plugin-digest".to_owned(), text(&format!("sha256:{}", generation.digest))),
-            ("sluicegate-fault".to_owned(), text(fault.kind.as_str())),
-            ("sluicegate-fault-detail".to_owned(), text(&fault.detail)),
-            ("sluicegate-received-at".to_owned(), text(&self.received_at_ms.to_string())),
-        ];
-        if let Some(kind) = &self.submission.content_type {
-            add_content_type(&mut headers, kind);
-        }
-        self.plan.shipment.messages.push(Message {
-            topic: self.route.dead_letters.clone(),
-            id: record.id,
-            key: None,
-            value: Some(record.bytes()),
-            time_ms: self.received_at_ms,
-            headers,
-            is_dead_letter: true,
-        });
+        self.plan.shipment.messages.push(super::letter::quarantined(self.submission, record, &fault));
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Quarantined(fault) });
     }
 }
@@ -198,7 +179,8 @@ pub fn settle(promises: Vec<Promise>, deliveries: Vec<Result<Delivered, Undelive
     for promise in promises {
         let mut worst = Ok(Delivered::Committed);
         for _ in 0..promise.messages {
-            worst = worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
+            worst =
+                worse(worst, deliveries.next().unwrap_or(Err(Undelivered::Failed(Failure::SinkUnavailable))));
         }
         ledger.settle(promise.index, outcome(promise.then, worst));
     }
@@ -236,7 +218,12 @@ fn refusal(refused: Undelivered) -> Violation {
         Undelivered::TooLarge => ("record_too_large", "is larger than its topic takes"),
         Undelivered::Invalid | Undelivered::Failed(_) => ("record_refused", "is not what its topic takes"),
     };
-    Violation { pointer: String::new(), code: code.to_owned(), message: message.to_owned(), parameters: vec![] }
+    Violation {
+        pointer: String::new(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        parameters: vec![],
+    }
 }
 
 #[cfg(test)]

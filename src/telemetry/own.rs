@@ -39,6 +39,8 @@ pub(super) struct Own {
     records: Series,
     reloads: [Bound; Reload::ALL.len()],
     shed: Series,
+    dead_letters: Series,
+    dead_letters_shed: Series,
     sink: Arc<RwLock<Option<Observe>>>,
 }
 
@@ -77,6 +79,18 @@ impl Own {
             "Requests and connections turned away.",
             &["reason"],
         );
+        let dead_letters = counter(
+            "gateway.dead_letters.written",
+            "{record}",
+            "Records made durable among the dead letters.",
+            &["kind"],
+        );
+        let dead_letters_shed = counter(
+            "gateway.dead_letters.shed",
+            "{record}",
+            "Rejected records that were to be kept among the dead letters and were not.",
+            &["reason"],
+        );
         let sink = Arc::default();
         observe_sink(&builder, &sink);
         observe_process(&builder, Instant::now());
@@ -85,6 +99,8 @@ impl Own {
             records,
             reloads: Reload::ALL.map(|result| reloads.resolve(&[result.as_str()])),
             shed,
+            dead_letters,
+            dead_letters_shed,
             sink,
             names: builder.names.into_inner(),
             provider,
@@ -113,6 +129,14 @@ impl Own {
 
     pub fn shed(&self, reason: &str) {
         self.shed.take(&[reason], 1.0);
+    }
+
+    pub fn dead_letters_written(&self, kind: &str, count: u64) {
+        self.dead_letters.take(&[kind], count as f64);
+    }
+
+    pub fn dead_letters_shed(&self, reason: &str, count: u64) {
+        self.dead_letters_shed.take(&[reason], count as f64);
     }
 
     pub fn observe_sink(&self, observe: Observe) {
