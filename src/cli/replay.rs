@@ -108,11 +108,11 @@ pub(super) fn run(arguments: ReplayArguments) -> Exit {
 
 /// A log is only appended to: a replay leaves its letters where they are.
 fn kept(found: &Found) {
-    eprintln!(
+    complain(format_args!(
         "the dead letters stay in the log; leave these out the next time by --from {}, and let sink.retention_age_s or \
          sink.retention_bytes remove old ones",
         found.last_sequence + 1
-    );
+    ));
 }
 
 fn open(arguments: &ReplayArguments) -> Result<(Letters, PathBuf, String), String> {

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// So little time that what is slow is a fault. Nothing is slow by itself.
 const IMPATIENT: &str = "[plugin.hostile]\nrecord_ms = 5\n[dead_letters]\nrejected = true\n";
 
+/// So much that it is none.
+const PATIENT: &str = "[plugin.hostile]\nrecord_ms = 5_000\ncall_ms = 5_000\n";
+
 fn stop(mut gateway: Gateway) {
     gateway.signal("-TERM");
     assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.said());
@@ -50,7 +53,7 @@ fn topic(directory: &Path) -> Vec<String> {
 fn letters_go_through_a_gateway_again_in_order_and_are_reported() {
     let directory = TempDir::new().unwrap();
     set_aside(directory.path());
-    let gateway = serve(directory.path(), "");
+    let gateway = serve(directory.path(), PATIENT);
     let to = format!("http://{}", gateway.data_address);
     let output = replay(directory.path(), &["--to", &to, "--json"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -95,7 +98,7 @@ fn only_what_is_meant_is_sent() {
         "3 of 4 dead letters in hostile.dead-letter would be sent\n  2 deadline on /hostile\n  1 hostile on /hostile\n"
     );
     assert_eq!(dry.status.code(), Some(0));
-    let gateway = serve(directory.path(), "");
+    let gateway = serve(directory.path(), PATIENT);
     let to = format!("http://{}", gateway.data_address);
     let output = replay(
         directory.path(),
@@ -118,7 +121,10 @@ fn another_plugin_judges_them_without_anything_being_sent() {
     let directory = TempDir::new().unwrap();
     set_aside(directory.path());
     let component = directory.path().join("plugins/hostile.wasm");
-    let output = replay(directory.path(), &["--plugin", path(&component), "--json"]);
+    let config = directory.path().join("patient.toml");
+    std::fs::write(&config, PATIENT).unwrap();
+    let output =
+        replay(directory.path(), &["--plugin", path(&component), "--config", path(&config), "--json"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let report = json(&output);
     assert_eq!(

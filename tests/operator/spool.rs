@@ -125,7 +125,7 @@ fn a_segment_that_was_set_aside_is_told_until_somebody_removes_it() {
     let data = TempDir::new().unwrap();
     let directory = Directory::lock(data.path()).unwrap();
     let log = directory.spool("raw_claims", small()).unwrap();
-    let values: Vec<String> = (0..60).map(|number| format!("{number:0200}")).collect();
+    let values: Vec<String> = (0..60).map(|number| format!("{number:x>200}")).collect();
     append(&log, &values.iter().map(String::as_str).collect::<Vec<_>>());
     let spooled = spool_path(data.path(), "raw_claims").unwrap();
     spoil(&spooled, &values[3]);

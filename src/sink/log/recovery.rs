@@ -18,9 +18,6 @@ use super::waiting::{Mark, Marks};
 /// How many damaged ranges a report lists; all are counted.
 const DAMAGE_LISTED_MAX: usize = 64;
 
-/// How far apart places of the last segment are noted.
-const MARK_STRIDE_BYTES: u64 = 64 << 10;
-
 /// A file is cut at a multiple of this, where it is not known that it ends in a frame.
 const TRIM_UNIT_BYTES: u64 = 4_096;
 
@@ -109,14 +106,14 @@ pub(super) struct Recovered {
     pub(super) next_number: u64,
     pub(super) report: Recovery,
     /// Places in the last segment.
-    last_marks: Vec<Mark>,
+    last_marks: Marks,
 }
 
 impl Recovered {
     /// Where records lie: a place for each segment, and more for the last.
     pub(super) fn marks(&self) -> Marks {
         let mut marks = Marks::default();
-        let last = self.last_marks.first().map_or(u64::MAX, |mark| mark.segment);
+        let last = self.last_marks.iter().next().map_or(u64::MAX, |mark| mark.segment);
         for account in self.accounts.iter().filter(|account| account.number < last) {
             let Some(sequence) = account.first else { continue };
             // A segment is created for its first records.
@@ -300,7 +297,7 @@ struct Walk {
     torn_bytes: u64,
     damage: Vec<Damage>,
     damaged_ranges: u64,
-    marks: Vec<Mark>,
+    marks: Marks,
 }
 
 impl Walk {
@@ -314,7 +311,8 @@ impl Walk {
                 Probe::Frame(head, body) => {
                     if head.group_start {
                         last_group = offset;
-                        self.mark(scan.header.number, offset, head.sequence, &body);
+                        let (sequence, segment) = (head.sequence, scan.header.number);
+                        self.marks.note(Mark { sequence, time_ms: time_ms(&body), segment, offset });
                     }
                     self.frames += 1;
                     self.next = head.sequence + 1;
@@ -336,14 +334,6 @@ impl Walk {
             damage.cause = Cause::Damaged;
         }
         Ok(())
-    }
-
-    /// A place every so many groups: the marks of an open log leave out more.
-    fn mark(&mut self, segment: u64, offset: u64, sequence: u64, body: &[u8]) {
-        let is_far = self.marks.last().is_none_or(|last| offset - last.offset >= MARK_STRIDE_BYTES);
-        if is_far {
-            self.marks.push(Mark { sequence, time_ms: time_ms(body), segment, offset });
-        }
     }
 
     fn note(&mut self, scan: &mut Scan, offset: u64, found: u64) -> std::io::Result<()> {

@@ -136,7 +136,7 @@ impl State {
         }
         let accounts = self.accounts.lock();
         let (segment, offset) = accounts.last().map_or((0, 0), |last| (last.number, last.bytes));
-        let end = Mark { sequence: last_sequence + 1, time_ms: self.disk.now_ms(), segment, offset };
+        let end = Mark { sequence: last_sequence + 1, time_ms: 0, segment, offset };
         let oldest = self.marks.lock().after(consumed, end);
         let place = |account: &&Account| oldest.is_none_or(|oldest| account.number >= oldest.segment);
         let bytes: u64 = accounts.iter().filter(place).map(|account| account.bytes).sum();

@@ -9,9 +9,9 @@ pub struct Waiting {
     pub records: u64,
     /// About how many bytes of the segments they take.
     pub bytes: u64,
-    /// About when the oldest of them arrived, in milliseconds since 1970; `None` if there are none. While the
-    /// cursor stands within a segment that was written before the log was opened, it is judged by the share of
-    /// the segment's records that lie before it.
+    /// When the oldest of them arrived, in milliseconds since 1970, or up to a second before; `None` if there are
+    /// none. While the cursor stands within a segment that was full when the log was opened, it is when the first
+    /// record of the segment arrived: an age is never told too small.
     pub oldest_ms: Option<u64>,
 }
 
@@ -58,6 +58,10 @@ impl Marks {
         self.marks.push_back(mark);
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Mark> {
+        self.marks.iter()
+    }
+
     /// Forgets what the cursor has passed.
     pub(super) fn pass(&mut self, cursor: u64) {
         while self.marks.get(1).is_some_and(|second| second.sequence <= cursor.saturating_add(1)) {
@@ -80,7 +84,8 @@ impl Marks {
             let part = u128::from(to.saturating_sub(from)) * u128::from(passed) / u128::from(between);
             from.saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
         };
-        let time_ms = share(before.time_ms, next.time_ms.max(before.time_ms));
+        // Of what lies between two marks it is not known when it came, but not before the first of them.
+        let time_ms = before.time_ms;
         let offset =
             if next.segment == before.segment { share(before.offset, next.offset) } else { before.offset };
         Some(Mark { sequence: wanted, time_ms, offset, segment: before.segment })
@@ -96,17 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn between_two_marks_the_share_of_the_records_decides() {
+    fn between_two_marks_bytes_go_by_the_share_of_the_records_and_time_by_the_first() {
         let mut marks = Marks::default();
         marks.note(mark(1, 10_000, 1, 8_192));
         marks.note(mark(101, 20_000, 1, 18_192));
         let end = mark(201, 30_000, 1, 28_192);
         assert_eq!(marks.after(0, end), Some(mark(1, 10_000, 1, 8_192)));
-        assert_eq!(marks.after(50, end), Some(mark(51, 15_000, 1, 13_192)));
+        assert_eq!(marks.after(50, end), Some(mark(51, 10_000, 1, 13_192)));
         assert_eq!(marks.after(100, end), Some(mark(101, 20_000, 1, 18_192)));
-        assert_eq!(marks.after(150, end), Some(mark(151, 25_000, 1, 23_192)));
+        assert_eq!(marks.after(150, end), Some(mark(151, 20_000, 1, 23_192)));
         marks.pass(99);
-        assert_eq!(marks.after(99, end), Some(mark(100, 19_900, 1, 18_092)), "what is needed is kept");
+        assert_eq!(marks.after(99, end), Some(mark(100, 10_000, 1, 18_092)), "what is needed is kept");
         marks.pass(100);
         assert_eq!(marks.marks.len(), 1);
         assert_eq!(marks.after(0, end), Some(mark(101, 20_000, 1, 18_192)), "the oldest that is known");
