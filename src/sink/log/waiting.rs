@@ -25,7 +25,7 @@ pub(super) struct Mark {
     pub(super) offset: u64,
 }
 
-/// 32 KiB a log. When there are more, every other one goes: what lies a day back is then known to a minute or two.
+/// 32 KiB a log. When there are more, every other one goes: over a day they are then two or three minutes apart.
 const MARKS_MAX: usize = 1_024;
 /// A mark for each group would tell no more.
 const MARK_INTERVAL_MS: u64 = 1_000;
@@ -35,20 +35,24 @@ const MARK_INTERVAL_BYTES: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     marks: VecDeque<Mark>,
+    /// How often there were too many: each time what lies between two is doubled, so that it is the same everywhere.
+    doublings: u32,
 }
 
 impl Marks {
     /// Notes where a group begins, unless the last mark says nearly the same.
     pub(super) fn note(&mut self, mark: Mark) {
+        let factor = 1_u64 << self.doublings.min(32);
         let says_as_much = |last: &Mark| {
-            last.segment == mark.segment
-                && mark.time_ms.abs_diff(last.time_ms) < MARK_INTERVAL_MS
-                && mark.offset.saturating_sub(last.offset) < MARK_INTERVAL_BYTES
+            (last.segment == mark.segment || factor > 1)
+                && mark.time_ms.abs_diff(last.time_ms) < MARK_INTERVAL_MS * factor
+                && mark.offset.saturating_sub(last.offset) < MARK_INTERVAL_BYTES * factor
         };
         if self.marks.back().is_some_and(says_as_much) {
             return;
         }
         if self.marks.len() == MARKS_MAX {
+            self.doublings += 1;
             let mut odd = false;
             self.marks.retain(|_| {
                 odd = !odd;
@@ -66,6 +70,9 @@ impl Marks {
     pub(super) fn pass(&mut self, cursor: u64) {
         while self.marks.get(1).is_some_and(|second| second.sequence <= cursor.saturating_add(1)) {
             self.marks.pop_front();
+        }
+        if self.marks.len() == 1 {
+            self.doublings = 0;
         }
     }
 
@@ -127,8 +134,13 @@ mod tests {
         assert!(marks.marks.iter().is_sorted_by_key(|mark| mark.sequence));
         assert_eq!(marks.marks[0].sequence, 1, "the oldest stays");
         let found = marks.after(50_000, mark(100_001, 100_000_000, 1, 100_000)).unwrap();
-        assert!(found.time_ms.abs_diff(50_000 * MARK_INTERVAL_MS) <= MARK_INTERVAL_MS, "{found:?}");
-        marks.note(mark(100_001, 99_999_999, 1, 100_000));
-        assert_eq!(marks.marks.back().unwrap().sequence, 100_000, "one that says nearly the same is none");
+        let coarse = 100_000 * MARK_INTERVAL_MS / (MARKS_MAX as u64 / 4);
+        assert!(found.time_ms.abs_diff(50_000 * MARK_INTERVAL_MS) <= coarse, "{found:?}");
+        let before = marks.marks.len();
+        let last = *marks.marks.back().unwrap();
+        marks.note(Mark { sequence: 200_000, time_ms: last.time_ms + 1, ..last });
+        assert_eq!(marks.marks.len(), before, "one that says nearly the same is none");
+        marks.pass(100_000);
+        assert_eq!((marks.marks.len(), marks.doublings), (1, 0), "it begins anew");
     }
 }
