@@ -5,10 +5,13 @@
 mod check;
 mod clock;
 mod complete;
+mod line;
 mod number;
+mod replay;
 mod scratch;
 mod serve;
 mod simulate;
+mod spool;
 mod tail;
 
 use crate::config::Flags;
@@ -62,6 +65,10 @@ enum Command {
     Check(check::CheckArguments),
     /// Print the records of a topic from the local log, a line each.
     Tail(tail::TailArguments),
+    /// Look at what waits for Kafka, while a gateway runs or not; nothing is changed.
+    Spool(spool::SpoolArguments),
+    /// Send dead letters through a gateway again, or judge them with another plugin without sending.
+    Replay(replay::ReplayArguments),
     /// Send realistic records of both sample types to a gateway, good ones and bad ones, and check the answers.
     Simulate(simulate::SimulateArguments),
     /// Print what makes a shell complete commands and flags.
@@ -110,6 +117,8 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments.into()),
         Command::Check(arguments) => check::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
+        Command::Spool(arguments) => spool::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Completions(arguments) => complete::run(&arguments),
     };

@@ -5,6 +5,7 @@
 //! `print_reference` prints is written down by the reader itself.
 
 mod cross;
+mod dead_letter;
 mod kafka;
 mod limit;
 mod plugin;

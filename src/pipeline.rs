@@ -2,6 +2,7 @@
 
 mod atomic;
 mod count;
+mod letter;
 mod plan;
 mod resume;
 
@@ -65,7 +66,8 @@ impl Submission {
 impl Pipeline {
     /// Runs to its end even if the producer has gone: nothing is left half sent.
     pub async fn settle(&self, mut submission: Submission) -> Receipt {
-        let facts = std::mem::take(&mut submission.facts);
+        // Kept: a dead letter says under what circumstances its record was judged.
+        let facts = submission.facts.clone();
         let received_at_ms = facts.received_at_ms;
         let earlier = submission.earlier.take();
         let resumed = earlier.and_then(|earlier| Resumed::cut(&mut submission.batch, earlier));
@@ -88,6 +90,7 @@ impl Pipeline {
 
         submission.generation.meters.record(&judgement.measurements, &outcomes);
         count::count(&self.metrics, &submission, &outcomes);
+        self.keep_rejected(&submission, &batch, &outcomes);
         let records = match resumed {
             Some(resumed) => resumed.merge(outcomes),
             None => batch.records.iter().map(|record| record.id).zip(outcomes).collect(),

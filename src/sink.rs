@@ -1,19 +1,22 @@
 //! Where accepted records go. Answers what really happened to each.
 
+mod dead_letter;
 mod kafka;
 mod local;
 pub mod log;
 mod shipment;
 mod trouble;
 
+pub use dead_letter::{DeadLetterPlace, DeadLetters, Room};
 pub use kafka::{
     Config as KafkaConfig, ConfigError as KafkaConfigError, RecordHeaders, Sasl, Security, StartError,
     Timestamps, Topics,
 };
 pub use log::OpenError;
-pub use shipment::{Delivered, Message, Shipment, Undelivered};
+pub use shipment::{Delivered, Headers, Message, Shipment, Undelivered};
 
 use crate::telemetry::SinkGauge;
+use dead_letter::RejectedRoom;
 use kafka::Kafka;
 use local::Local;
 use std::path::PathBuf;
@@ -27,6 +30,8 @@ pub struct Config {
     pub log: log::Config,
     /// None: the local log is where records stay.
     pub kafka: Option<KafkaConfig>,
+    /// What is kept for the operator, and where.
+    pub dead_letters: DeadLetters,
 }
 
 /// Whether a record can be made durable now.
@@ -42,6 +47,8 @@ pub enum Readiness {
 pub struct Sink {
     local: Local,
     kafka: Option<Kafka>,
+    dead_letters: DeadLetters,
+    rejected_room: RejectedRoom,
 }
 
 impl Sink {
@@ -51,10 +58,11 @@ impl Sink {
     /// As `Directory::lock` and `Log::open`: nothing is served from a log that cannot be trusted. And a property
     /// that the Kafka client does not take.
     pub fn open(config: Config) -> Result<Sink, StartError> {
-        let Config { directory, log, kafka } = config;
+        let Config { directory, log, kafka, dead_letters } = config;
         let local = Local::open(&directory, log)?;
         let kafka = kafka.map(|kafka| Kafka::start(kafka, local.clone())).transpose()?;
-        Ok(Sink { local, kafka })
+        let rejected_room = RejectedRoom::new(dead_letters.rejected_bytes_max);
+        Ok(Sink { local, kafka, dead_letters, rejected_room })
     }
 
     /// What a message's time is to be. The local log keeps when records were received: nobody refuses them for it
@@ -70,7 +78,7 @@ impl Sink {
             Some(kafka) => {
                 let (records, dead_letters, order) = shipment.split();
                 let (records, dead_letters) =
-                    tokio::join!(kafka.deliver(records), self.local.deliver(dead_letters));
+                    tokio::join!(kafka.deliver(records), self.deliver_dead_letters(kafka, dead_letters));
                 order.merge(records, dead_letters)
             }
         }
@@ -81,6 +89,38 @@ impl Sink {
         if let Some(kafka) = &self.kafka {
             kafka.look_after(topics);
         }
+    }
+
+    /// What Kafka does not take of them is kept here: they are to be durable, and their records must not fail for ever
+    /// because a topic is missing.
+    async fn deliver_dead_letters(
+        &self,
+        kafka: &Kafka,
+        letters: Shipment,
+    ) -> Vec<Result<Delivered, Undelivered>> {
+        if self.dead_letters.to == DeadLetterPlace::Local || letters.messages.is_empty() {
+            return self.local.deliver(letters).await;
+        }
+        let again = letters.clone();
+        let mut answers = kafka.deliver(Shipment { may_spool: true, ..letters }).await;
+        let left: Vec<usize> = (0..answers.len()).filter(|index| answers[*index].is_err()).collect();
+        if let Some(first) = left.first() {
+            dead_letter::note_kept_here(&again.messages[*first].topic, left.len());
+            let messages = left.iter().map(|index| again.messages[*index].clone()).collect();
+            let kept = self.local.deliver(Shipment { messages, ..again }).await;
+            left.into_iter().zip(kept).for_each(|(index, answer)| answers[index] = answer);
+        }
+        answers
+    }
+
+    /// What is kept for the operator, and where.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.dead_letters
+    }
+
+    /// Room for a rejected record on its way to the dead letters; none: it is to be shed.
+    pub fn room_for_rejected(&self, message: &Message) -> Option<Room> {
+        self.rejected_room.take(message.bytes())
     }
 
     /// As the last records found it; see `Local::readiness`.

@@ -67,6 +67,43 @@ impl RequestStatus {
     }
 }
 
+/// What a dead letter was before, as the label `kind` of `gateway.dead_letters.written`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadLetterKind {
+    Quarantined,
+    Rejected,
+}
+
+impl DeadLetterKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeadLetterKind::Quarantined => "quarantined",
+            DeadLetterKind::Rejected => "rejected",
+        }
+    }
+}
+
+/// Why a rejected record was not kept, as the label `reason` of `gateway.dead_letters.shed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShedDeadLetter {
+    /// Too many wait already.
+    NoRoom,
+    /// What keeps them did not take it.
+    Undelivered,
+    /// It was too large, or no text, and the gateway did not hold it.
+    NoBytes,
+}
+
+impl ShedDeadLetter {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ShedDeadLetter::NoRoom => "no_room",
+            ShedDeadLetter::Undelivered => "undelivered",
+            ShedDeadLetter::NoBytes => "no_bytes",
+        }
+    }
+}
+
 /// How a look at a plugin file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
@@ -125,6 +162,20 @@ impl Metrics {
     /// Records of one route that ended alike. `reason`: a violation's code, a fault's kind, a failure; or empty.
     pub fn records(&self, route: &str, outcome: &'static str, reason: &str, count: u64) {
         self.own.records(route, outcome, reason, count);
+    }
+
+    /// Records that were made durable among the dead letters.
+    pub fn dead_letters_written(&self, kind: DeadLetterKind, count: u64) {
+        if count > 0 {
+            self.own.dead_letters_written(kind.as_str(), count);
+        }
+    }
+
+    /// Rejected records that were to be kept among the dead letters, and were not.
+    pub fn dead_letters_shed(&self, reason: ShedDeadLetter, count: u64) {
+        if count > 0 {
+            self.own.dead_letters_shed(reason.as_str(), count);
+        }
     }
 
     /// A call of a plugin. Counted while its meters are alive, as all that names a plugin.

@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("http", &["record", "verdict", "telemetry", "sink", "plugin", "pipeline", "shutdown"]),
     ("config", &["record", "telemetry", "sink", "plugin", "http", "shutdown"]),
     ("app", &["config", "telemetry", "sink", "plugin", "pipeline", "http", "shutdown"]),
-    ("cli", &["app", "config", "shutdown", "telemetry", "sink", "plugin", "record"]),
+    ("cli", &["app", "config", "shutdown", "telemetry", "sink", "plugin", "verdict", "record"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

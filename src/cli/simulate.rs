@@ -1,7 +1,7 @@
 //! `sluicegate simulate`.
 
 mod answer;
-mod client;
+pub(super) mod client;
 mod tally;
 mod traffic;
 
@@ -99,7 +99,7 @@ struct Run {
 }
 
 async fn simulate(arguments: &SimulateArguments) -> Result<Outcome, ClientError> {
-    let client = Client::connect(&arguments.url).await?;
+    let client = Client::connect(&arguments.url, "--url").await?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let run = Arc::new(Run {

@@ -234,7 +234,9 @@ pub(super) fn sink(tree: &mut Table, directory: PathBuf, findings: &mut Findings
         sync: sink::log::SyncMode::Always,
     };
     drop(s);
-    sink::Config { directory, log, kafka: super::kafka::kafka(tree, findings) }
+    let kafka = super::kafka::kafka(tree, findings);
+    let dead_letters = super::dead_letter::dead_letters(tree, kafka.is_some(), findings);
+    sink::Config { directory, log, kafka, dead_letters }
 }
 
 pub(super) fn telemetry(tree: &mut Table, findings: &mut Findings) -> telemetry::Config {

@@ -1,7 +1,10 @@
 use super::Submission;
-use crate::telemetry::Metrics;
+use crate::telemetry::{DeadLetterKind, Metrics};
 use crate::verdict::Outcome;
 use std::collections::HashMap;
+
+/// As `Outcome::as_str` has it.
+const QUARANTINED: &str = "quarantined";
 
 /// Counts what became of a batch: by route and outcome, and by reason where there is one.
 ///
@@ -26,6 +29,9 @@ pub fn count(metrics: &Metrics, submission: &Submission, outcomes: &[Outcome]) {
     for ((outcome, reason), records) in tally {
         if records > 0 {
             metrics.records(path, outcome, reason, records);
+        }
+        if outcome == QUARANTINED {
+            metrics.dead_letters_written(DeadLetterKind::Quarantined, records);
         }
     }
 }

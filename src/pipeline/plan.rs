@@ -1,14 +1,13 @@
 //! From findings to what has to be delivered, and from deliveries to outcomes.
 
 use super::Submission;
-use crate::plugin::{Generation, OnOutage, Route};
+use crate::plugin::{OnOutage, Route};
 use crate::record::{Batch, Event, Record, RecordId};
-use crate::sink::{Delivered, Message, Shipment, Timestamps, Undelivered};
+use crate::sink::{Delivered, Headers, Message, Shipment, Timestamps, Undelivered};
 use crate::verdict::{
     Acceptance, Accepted, Failure, Fault, FaultKind, Finding, Ledger, Outcome, Value, Verdict, Violation,
 };
 use bytes::Bytes;
-use std::sync::Arc;
 
 /// What of a batch goes to the sink, and what its records are owed for it.
 pub struct Plan {
@@ -77,17 +76,29 @@ impl Plan {
     }
 
     fn empty(submission: &Submission, batch: &Batch) -> Plan {
-        let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
-        if let Some(traceparent) = &submission.traceparent {
-            headers.push(("traceparent", Bytes::from(traceparent.clone())));
-            let state = submission.tracestate.clone();
-            headers.extend(state.map(|state| ("tracestate", Bytes::from(state))));
-        }
         let messages = Vec::with_capacity(batch.records.len());
         let may_spool = submission.policy().on_outage == OnOutage::Spool;
-        let shipment = Shipment { headers: headers.into(), messages, may_spool };
+        let shipment = Shipment { headers: headers(submission), messages, may_spool };
         Plan { shipment, promises: Vec::with_capacity(batch.records.len()) }
     }
+}
+
+/// What all messages of a request carry.
+pub fn headers(submission: &Submission) -> Headers {
+    let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
+    if let Some(traceparent) = &submission.traceparent {
+        headers.push(("traceparent", Bytes::from(traceparent.clone())));
+        let state = submission.tracestate.clone();
+        headers.extend(state.map(|state| ("tracestate", Bytes::from(state))));
+    }
+    headers.into()
+}
+
+/// That of the record as it was posted; none: it is JSON, and nobody needs to be told. Who reads an event does.
+pub fn content_type<'r>(submission: &'r Submission, record: &'r Record) -> Option<&'r str> {
+    let event = record.event.as_ref();
+    let declared = event.and_then(|event| event.attribute("datacontenttype"));
+    declared.or(submission.content_type.as_deref()).or_else(|| event.map(|_| JSON))
 }
 
 struct Draft<'s> {
@@ -150,7 +161,7 @@ impl Draft<'_> {
         let mut headers = acceptance.headers;
         let value = match acceptance.value {
             Value::AsPosted => {
-                if let Some(kind) = self.content_type(record) {
+                if let Some(kind) = content_type(self.submission, record) {
                     add_content_type(&mut headers, kind);
                 }
                 Some(record.bytes())
@@ -189,41 +200,8 @@ impl Draft<'_> {
         }
     }
 
-    /// That of the record as it was posted; none: it is JSON, and nobody needs to be told. Who reads an event does.
-    fn content_type<'r>(&'r self, record: &'r Record) -> Option<&'r str> {
-        let event = record.event.as_ref();
-        let declared = event.and_then(|event| event.attribute("datacontenttype"));
-        declared.or(self.submission.content_type.as_deref()).or_else(|| event.map(|_| JSON))
-    }
-
-    /// The record's own bytes, with all that a person needs to judge it again.
     fn quarantine(&mut self, index: usize, record: &Record, fault: Fault) {
-        let generation: &Arc<Generation> = &self.submission.generation;
-        let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let mut headers = vec![
-            ("sluicegate-route".to_owned(), text(&self.route.path)),
-            ("sluicegate-plugin-name".to_owned(), text(&generation.manifest.name)),
-            ("sluicegate-plugin-version".to_owned(), text(&generation.manifest.version)),
-            ("sluicegate-plugin-digest".to_owned(), text(&format!("sha256:{}", generation.digest))),
-            ("sluicegate-fault".to_owned(), text(fault.kind.as_str())),
-            ("sluicegate-fault-detail".to_owned(), text(&fault.detail)),
-            ("sluicegate-received-at".to_owned(), text(&self.times.received_at_ms.to_string())),
-        ];
-        if let Some(kind) = self.content_type(record) {
-            add_content_type(&mut headers, kind);
-        }
-        if let Some(event) = &record.event {
-            add_event(&mut headers, event, None);
-        }
-        self.plan.shipment.messages.push(Message {
-            topic: self.route.dead_letters.clone(),
-            id: record.id,
-            key: None,
-            value: Some(record.bytes()),
-            time_ms: self.times.received_at_ms,
-            headers,
-            is_dead_letter: true,
-        });
+        self.plan.shipment.messages.push(super::letter::quarantined(self.submission, record, &fault));
         self.plan.promises.push(Promise { index, messages: 1, then: Then::Quarantined(fault) });
     }
 }
@@ -232,7 +210,7 @@ const JSON: &str = "application/json";
 
 /// The attributes as CloudEvents' Kafka binding has them. A part has an id of its own: consumers take events with the
 /// same source and id for the same.
-fn add_event(headers: &mut Vec<(String, Bytes)>, event: &Event, part: Option<u16>) {
+pub fn add_event(headers: &mut Vec<(String, Bytes)>, event: &Event, part: Option<u16>) {
     for (name, value) in event.shared() {
         let value = match (name, part) {
             // It is the header content-type.

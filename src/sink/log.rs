@@ -23,6 +23,7 @@ mod disk;
 mod entry;
 mod error;
 mod frame;
+mod look;
 mod queue;
 mod reader;
 mod recovery;
@@ -31,6 +32,7 @@ mod segment;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,10 +46,12 @@ pub use self::disk::{Disk, DiskFile, RealDisk};
 pub use self::entry::{Entry, EntryRef};
 pub use self::error::{AppendError, CursorError, DiskFault, EntryTooLarge, Full, OpenError, ReadError};
 pub use self::frame::Frames;
+pub use self::look::{Look, SegmentFile};
 pub use self::queue::Acknowledgement;
 pub use self::reader::{Read, Reader};
 pub use self::recovery::{Cause, Damage, Recovery};
 pub use self::segment::SyncMode;
+pub use self::waiting::Waiting;
 
 use self::committer::Committer;
 use self::queue::Writer;
@@ -261,6 +265,12 @@ impl Log {
         Stats { queued_bytes: self.writer.queued_bytes(), ..self.state.stats() }
     }
 
+    /// What waits behind the cursor: takes some uncontended locks and no I/O.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        self.state.waiting()
+    }
+
     /// Whether it takes appends. A log whose writer has died does not; opened anew, its directory gives another.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -279,7 +289,8 @@ impl Log {
         Reader::of_log(Arc::clone(&self.state), from)
     }
 
-    /// Makes it durable that everything up to a sequence is consumed, and removes the segments wholly behind it.
+    /// Makes it durable that everything up to a sequence is consumed, and removes the segments wholly behind it; those
+    /// in which something could not be read are kept under another name instead.
     /// Going back is no error and does nothing. Blocks for two syncs.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub type Headers = Arc<[(&'static str, Bytes)]>;
 
 /// What is shipped together: the records of one request that go to the sink.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Shipment {
     /// Headers that all of them carry.
     pub headers: Headers,

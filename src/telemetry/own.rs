@@ -46,6 +46,8 @@ pub(super) struct Own {
     sink: Seen,
     keys: Series,
     keys_kept: Arc<RwLock<Option<ObserveKeys>>>,
+    dead_letters: Series,
+    dead_letters_shed: Series,
 }
 
 impl Own {
@@ -91,6 +93,18 @@ impl Own {
             &["result"],
         );
         let keys_kept = Arc::default();
+        let dead_letters = counter(
+            "gateway.dead_letters.written",
+            "{record}",
+            "Records made durable among the dead letters.",
+            &["kind"],
+        );
+        let dead_letters_shed = counter(
+            "gateway.dead_letters.shed",
+            "{record}",
+            "Rejected records that were to be kept among the dead letters and were not.",
+            &["reason"],
+        );
         observe_sink(&builder, &sink);
         observe_keys(&builder, &keys_kept);
         observe_process(&builder, Instant::now());
@@ -100,6 +114,8 @@ impl Own {
             reloads: Reload::ALL.map(|result| reloads.resolve(&[result.as_str()])),
             shed,
             observe_sink: RwLock::default(),
+            dead_letters,
+            dead_letters_shed,
             sink,
             keys,
             keys_kept,
@@ -138,6 +154,14 @@ impl Own {
 
     pub fn observe_keys(&self, observe: ObserveKeys) {
         *self.keys_kept.write() = Some(observe);
+    }
+
+    pub fn dead_letters_written(&self, kind: &str, count: u64) {
+        self.dead_letters.take(&[kind], count as f64);
+    }
+
+    pub fn dead_letters_shed(&self, reason: &str, count: u64) {
+        self.dead_letters_shed.take(&[reason], count as f64);
     }
 
     pub fn observe_sink(&self, observe: Observe) {

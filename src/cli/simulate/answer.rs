@@ -28,14 +28,16 @@ pub(super) enum Hopeless {
 }
 
 /// The gateway's answer to a request: its status and its JSON.
-pub(super) struct Answer {
+pub(in crate::cli) struct Answer {
     pub status: u16,
+    /// How long to leave the gateway alone, if it said so.
+    pub retry_after_s: Option<u64>,
     pub body: Value,
 }
 
 impl Answer {
     /// What was said to each record, and a sentence for each that should have been said something else.
-    pub fn judge(
+    pub(super) fn judge(
         &self,
         record_type: RecordType,
         samples: &[Sample],
@@ -135,7 +137,7 @@ mod tests {
     }
 
     fn judge(status: u16, body: Value, samples: &[Sample], batch: bool) -> Vec<(Said, Option<String>)> {
-        let judged = Answer { status, body }.judge(TYPE, samples, batch).unwrap();
+        let judged = Answer { status, retry_after_s: None, body }.judge(TYPE, samples, batch).unwrap();
         judged.into_iter().map(|judged| (judged.said, judged.mistake)).collect()
     }
 
@@ -172,15 +174,20 @@ mod tests {
 
     #[test]
     fn an_answer_that_repeats_for_ever_ends_the_run() {
-        let judge =
-            |status| Answer { status, body: json!({}) }.judge(TYPE, &[bad()], false).unwrap_err().to_string();
+        let judge = |status| {
+            Answer { status, retry_after_s: None, body: json!({}) }
+                .judge(TYPE, &[bad()], false)
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(
             judge(404),
             "no plugin serves /ingest-financial-transaction/ there; put the sample plugins into the gateway's \
              plugin directory"
         );
         let large = json!({"detail": "a request may hold 50000 records"});
-        let error = Answer { status: 413, body: large }.judge(TYPE, &[bad()], true).unwrap_err();
+        let error =
+            Answer { status: 413, retry_after_s: None, body: large }.judge(TYPE, &[bad()], true).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a request of 1 records is more than the gateway takes (a request may hold 50000 records); lower --batch, \

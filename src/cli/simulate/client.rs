@@ -1,4 +1,4 @@
-//! The HTTP client of the simulation.
+//! The HTTP client of the commands that post records.
 
 use super::answer::Answer;
 use bytes::Bytes;
@@ -21,25 +21,27 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(in crate::cli) enum ClientError {
     #[error("'{0}' is not the URL of a gateway; write e.g. http://127.0.0.1:8080")]
     Url(String),
-    #[error("no gateway answers at {url} ({reason}); start one with `sluicegate serve`, or name it by --url")]
-    Unreachable { url: String, reason: String },
-    #[error("{url} answers, but not as a gateway ({status}); name one by --url")]
-    NotAGateway { url: String, status: u16 },
+    #[error(
+        "no gateway answers at {url} ({reason}); start one with `sluicegate serve`, or name it by {flag}"
+    )]
+    Unreachable { url: String, reason: String, flag: &'static str },
+    #[error("{url} answers, but not as a gateway ({status}); name one by {flag}")]
+    NotAGateway { url: String, status: u16, flag: &'static str },
 }
 
 /// Keeps its connections open. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     inner: HyperClient<HttpConnector, Full<Bytes>>,
     base: String,
 }
 
 impl Client {
-    /// Makes sure that a gateway is there.
-    pub async fn connect(url: &str) -> Result<Client, ClientError> {
+    /// Makes sure that a gateway is there. `flag` is what names another.
+    pub async fn connect(url: &str, flag: &'static str) -> Result<Client, ClientError> {
         let base = url.trim_end_matches('/').to_owned();
         let uri: Uri = base.parse().map_err(|_| ClientError::Url(url.to_owned()))?;
         if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.path() != "/" {
@@ -54,17 +56,28 @@ impl Client {
         let request = request.map_err(|_| ClientError::Url(url.to_owned()))?;
         match client.exchange(request).await {
             Ok(Answer { status: 200 | 503, .. }) => Ok(client),
-            Ok(Answer { status, .. }) => Err(ClientError::NotAGateway { url: client.base, status }),
-            Err(reason) => Err(ClientError::Unreachable { url: client.base, reason }),
+            Ok(Answer { status, .. }) => Err(ClientError::NotAGateway { url: client.base, status, flag }),
+            Err(reason) => Err(ClientError::Unreachable { url: client.base, reason, flag }),
         }
     }
 
     /// Posts records; the error is the reason why there is no answer.
     pub async fn post(&self, route: &str, content_type: &str, body: Bytes) -> Result<Answer, String> {
-        let request = Request::post(format!("{}{route}", self.base))
-            .header(http::header::CONTENT_TYPE, content_type)
-            .body(Full::new(body))
-            .map_err(|error| error.to_string())?;
+        self.post_with(route, &[("content-type", content_type)], body).await
+    }
+
+    /// As `post`, with these headers.
+    pub async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let mut request = Request::post(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
         self.exchange(request).await
     }
 
@@ -72,9 +85,11 @@ impl Client {
         let exchange = async {
             let response = self.inner.request(request).await.map_err(|error| root_cause(&error))?;
             let status = response.status().as_u16();
+            let pause = response.headers().get(http::header::RETRY_AFTER);
+            let retry_after_s = pause.and_then(|pause| pause.to_str().ok()?.parse().ok());
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
-            Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+            Ok(Answer { status, retry_after_s, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
         };
         match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
             Ok(answer) => answer,

@@ -9,6 +9,7 @@ use super::frame::Frames;
 use super::recovery::{Account, Recovered};
 use super::segment::{Active, FRAMES_OFFSET, Header};
 use super::state::State;
+use super::waiting::Mark;
 
 /// What the page cache writes at a time.
 const PAGE_BYTES: u64 = 4_096;
@@ -115,9 +116,15 @@ impl Committer {
             None => self.begin(bytes)?,
         };
         let began = Instant::now();
+        let begin = Mark {
+            sequence: self.next_sequence,
+            time_ms: group.first().map_or(0, Frames::first_time_ms),
+            segment: active.header.number,
+            offset: active.offset,
+        };
         match active.write(group, self.next_sequence) {
             Ok(()) => {
-                self.state.note_commit(active.header.number, active.offset, records, began.elapsed());
+                self.state.note_commit(begin, active.offset, records, began.elapsed());
                 self.next_sequence += records;
                 self.active = Some(active);
                 Ok(())
@@ -156,6 +163,7 @@ impl Committer {
             first: Some(header.first),
             created_ms: header.created_ms,
             bytes: FRAMES_OFFSET,
+            is_damaged: false,
         });
         self.state.retain();
         Ok(active)

@@ -64,6 +64,11 @@ impl Frames {
         self.buffer.len() as u64
     }
 
+    /// When the first entry arrived, as it says itself.
+    pub(super) fn first_time_ms(&self) -> u64 {
+        self.buffer.get(HEAD_BYTES..).map_or(0, time_ms)
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -125,6 +130,12 @@ impl Head {
     pub(super) fn covers(&self, body: &[u8]) -> bool {
         crc32c::crc32c(body) == self.body_crc
     }
+}
+
+/// When an entry arrived, by its body.
+pub(super) fn time_ms(body: &[u8]) -> u64 {
+    // Behind the flags.
+    body.get(1..).map_or(0, le_u64)
 }
 
 /// The first four bytes, little-endian.

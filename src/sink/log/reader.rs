@@ -226,15 +226,26 @@ impl Reader {
         }
         Ok(Some(Step::Yield(match Entry::decode(body) {
             Some(entry) => Read::Entry { sequence: head.sequence, entry },
-            None => Read::Damage(Damage {
-                segment: position.scan.header.number,
-                offset,
-                bytes: position.offset - offset,
-                first_missing: head.sequence,
-                last_missing: head.sequence,
-                cause: Cause::Damaged,
-            }),
+            None => {
+                let damage = Damage {
+                    segment: position.scan.header.number,
+                    offset,
+                    bytes: position.offset - offset,
+                    first_missing: head.sequence,
+                    last_missing: head.sequence,
+                    cause: Cause::Damaged,
+                };
+                self.note(&damage);
+                Read::Damage(damage)
+            }
         })))
+    }
+
+    /// An open log keeps what its readers could not read, whether or not they were asked for it.
+    fn note(&self, damage: &Damage) {
+        if let Some(state) = &self.state {
+            state.note_damage(damage);
+        }
     }
 
     fn fault(&self, position: &Position, error: &io::Error) -> DiskFault {
@@ -258,6 +269,7 @@ impl Reader {
             None if limit == u64::MAX => return Ok(Step::End),
             None => self.damage_at_end(position, limit)?,
         };
+        self.note(&damage);
         position.offset += damage.bytes;
         self.next = damage.last_missing + 1;
         let wanted = damage.first_missing < self.next && self.from < self.next;

@@ -10,9 +10,10 @@ use std::path::Path;
 use super::cursor::{self, CursorFound};
 use super::disk::{Disk, DiskFile};
 use super::error::{DiskFault, OpenError};
-use super::frame::FRAME_BYTES_MIN;
+use super::frame::{FRAME_BYTES_MIN, time_ms};
 use super::scan::{Probe, Scan, Window};
 use super::segment::{self, FORMAT, FRAMES_OFFSET, Found, Header, SyncMode};
+use super::waiting::{Mark, Marks};
 
 /// How many damaged ranges a report lists; all are counted.
 const DAMAGE_LISTED_MAX: usize = 64;
@@ -93,6 +94,8 @@ pub(super) struct Account {
     pub(super) first: Option<u64>,
     pub(super) created_ms: u64,
     pub(super) bytes: u64,
+    /// Part of it cannot be read.
+    pub(super) is_damaged: bool,
 }
 
 /// Everything that the writer needs to go on.
@@ -102,6 +105,25 @@ pub(super) struct Recovered {
     pub(super) next_sequence: u64,
     pub(super) next_number: u64,
     pub(super) report: Recovery,
+    /// Places in the last segment.
+    last_marks: Marks,
+}
+
+impl Recovered {
+    /// Where records lie: a place for each segment, and more for the last.
+    pub(super) fn marks(&self) -> Marks {
+        let mut marks = Marks::default();
+        let last = self.last_marks.iter().next().map_or(u64::MAX, |mark| mark.segment);
+        for account in self.accounts.iter().filter(|account| account.number < last) {
+            let Some(sequence) = account.first else { continue };
+            // A segment is created for its first records.
+            let (time_ms, segment) = (account.created_ms, account.number);
+            marks.note(Mark { sequence, time_ms, segment, offset: FRAMES_OFFSET });
+        }
+        self.last_marks.iter().for_each(|mark| marks.note(*mark));
+        marks.pass(self.report.cursor.consumed());
+        marks
+    }
 }
 
 pub(super) fn recover(disk: &dyn Disk, dir: &Path, mode: SyncMode) -> Result<Recovered, OpenError> {
@@ -128,12 +150,15 @@ pub(super) fn recover(disk: &dyn Disk, dir: &Path, mode: SyncMode) -> Result<Rec
         disk.sync_dir(dir).map_err(DiskFault::at("sync", dir))?;
     }
     survey.trim(walk.end);
+    survey.note_damage(&walk);
+    survey.look_behind(cursor.consumed());
     // Sequences that a segment without a readable header may have held are not used again.
     let burnt = survey.lost_bytes / FRAME_BYTES_MIN as u64;
     let next_sequence = (walk.next.max(1) + burnt).max(cursor.consumed().saturating_add(1));
     Ok(Recovered {
         next_sequence,
         next_number: numbers.last().map_or(1, |last| last.saturating_add(1)),
+        last_marks: std::mem::take(&mut walk.marks),
         report: survey.report(walk, next_sequence, cursor),
         accounts: survey.accounts,
     })
@@ -156,7 +181,7 @@ impl Survey<'_> {
         let file = self.disk.open(&path).map_err(DiskFault::at("open", &path))?;
         let reading = DiskFault::at("read", &path);
         let bytes = file.length().map_err(DiskFault::at("measure", &path))?;
-        let mut account = Account { number, first: None, created_ms: 0, bytes };
+        let mut account = Account { number, first: None, created_ms: 0, bytes, is_damaged: false };
         match Header::read(&*file).map_err(reading)? {
             Found::Newer(found) => return Err(OpenError::Newer { path, found, known: FORMAT }),
             // A number that differs from the name is a copy that somebody made.
@@ -170,12 +195,43 @@ impl Survey<'_> {
                 let end = frames_end(&*file).map_err(DiskFault::at("read", &path))?;
                 self.lost_bytes += end - FRAMES_OFFSET;
                 if end > FRAMES_OFFSET {
+                    account.is_damaged = true;
                     tracing::error!(path = %path.display(), bytes = end, "log segment without a readable header is left aside");
                 }
             }
         }
         self.accounts.push(account);
         Ok(())
+    }
+
+    /// What cannot be read of the last segment is kept when the segment is done with.
+    fn note_damage(&mut self, walk: &Walk) {
+        let last = self.last.map(|header| header.number).filter(|_| walk.damaged_ranges > 0);
+        if let Some(account) = self.accounts.iter_mut().find(|account| Some(account.number) == last) {
+            account.is_damaged = true;
+        }
+    }
+
+    /// Looks through segments that are behind the cursor, which a crash has left between its move and their removal:
+    /// no reader will, and what is damaged is not to be removed.
+    fn look_behind(&mut self, consumed: u64) {
+        let mut later: Option<u64> = None;
+        for account in self.accounts.iter_mut().rev() {
+            let is_behind = later.is_some_and(|first| first - 1 <= consumed);
+            later = account.first.or(later);
+            if !is_behind || account.is_damaged || account.first.is_none() {
+                continue;
+            }
+            let path = segment::path(self.dir, account.number);
+            let walked = self.disk.open(&path).and_then(|file| match Header::read(&*file)? {
+                Found::Header(header) => {
+                    let mut walk = Walk::default();
+                    walk.run(Scan::new(header, file)).map(|()| walk.damaged_ranges > 0)
+                }
+                Found::Newer(_) | Found::Nothing => Ok(true),
+            });
+            account.is_damaged = walked.unwrap_or(true);
+        }
     }
 
     /// Gives back what was allocated and never written in the segments at the end; those before were trimmed
@@ -241,6 +297,7 @@ struct Walk {
     torn_bytes: u64,
     damage: Vec<Damage>,
     damaged_ranges: u64,
+    marks: Marks,
 }
 
 impl Walk {
@@ -251,9 +308,11 @@ impl Walk {
         loop {
             let window = Window { next: self.next, limit: u64::MAX };
             match scan.probe(offset, window)? {
-                Probe::Frame(head, _) => {
+                Probe::Frame(head, body) => {
                     if head.group_start {
                         last_group = offset;
+                        let (sequence, segment) = (head.sequence, scan.header.number);
+                        self.marks.note(Mark { sequence, time_ms: time_ms(&body), segment, offset });
                     }
                     self.frames += 1;
                     self.next = head.sequence + 1;

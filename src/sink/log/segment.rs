@@ -18,6 +18,8 @@ const COPY_OFFSET: u64 = 4_096;
 const HEADER_BYTES: usize = 48;
 const MAGIC: [u8; 8] = *b"SLUICLOG";
 const SUFFIX: &str = ".segment";
+/// Of one that is done with, and kept because part of it cannot be read.
+const SET_ASIDE_SUFFIX: &str = ".damaged";
 
 /// How much is looked at at a time where no frames are expected.
 const BLANK_CHUNK_BYTES: usize = 64 << 10;
@@ -103,13 +105,32 @@ fn header_crc(bytes: &[u8; HEADER_BYTES]) -> u32 {
 
 /// The path of a segment.
 pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:020}{SUFFIX}"))
+    dir.join(name(number))
+}
+
+/// The name of a segment in its directory.
+pub(super) fn name(number: u64) -> String {
+    format!("{number:020}{SUFFIX}")
+}
+
+/// The name of a segment that is done with and damaged. No opening takes it for a segment of the log.
+pub(super) fn set_aside_name(number: u64) -> String {
+    format!("{number:020}{SET_ASIDE_SUFFIX}")
 }
 
 /// The numbers of the segments in a directory, ascending.
 pub(super) fn numbers(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, DiskFault> {
+    numbered(disk, dir, SUFFIX)
+}
+
+/// The numbers of the segments that were set aside, ascending.
+pub(super) fn set_aside(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, DiskFault> {
+    numbered(disk, dir, SET_ASIDE_SUFFIX)
+}
+
+fn numbered(disk: &dyn Disk, dir: &Path, suffix: &str) -> Result<Vec<u64>, DiskFault> {
     let names = disk.list(dir).map_err(DiskFault::at("list", dir))?;
-    let parse = |name: &String| name.strip_suffix(SUFFIX)?.parse().ok();
+    let parse = |name: &String| name.strip_suffix(suffix)?.parse().ok();
     let mut numbers: Vec<u64> = names.iter().filter_map(parse).collect();
     numbers.sort_unstable();
     Ok(numbers)

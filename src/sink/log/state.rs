@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use super::cursor;
 use super::disk::Disk;
 use super::error::CursorError;
-use super::recovery::{Account, Recovered};
+use super::recovery::{Account, Cause, Damage, Recovered};
 use super::segment;
+use super::waiting::{Mark, Marks, Waiting};
 use super::{Config, Stats};
 
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) struct State {
     /// All segments in order; the last one may be active, and is never removed: it knows the sequence.
     accounts: Mutex<Vec<Account>>,
     counters: Mutex<Counters>,
+    marks: Mutex<Marks>,
     /// The durable cursor; locked while it moves.
     cursor: Mutex<u64>,
 }
@@ -56,6 +58,7 @@ impl State {
             durable: watch::Sender::new(recovered.next_sequence - 1),
             accounts: Mutex::new(recovered.accounts.clone()),
             counters: Mutex::default(),
+            marks: Mutex::new(recovered.marks()),
             cursor: Mutex::new(recovered.report.cursor.consumed()),
         }
     }
@@ -77,10 +80,14 @@ impl State {
         self.counters.lock().poisoned += 1;
     }
 
-    pub(super) fn note_commit(&self, number: u64, bytes: u64, records: u64, took: Duration) {
-        if let Some(account) = self.accounts.lock().iter_mut().rfind(|account| account.number == number) {
+    /// A group is durable: where it begins, where its segment ends now, and its records.
+    pub(super) fn note_commit(&self, begin: Mark, bytes: u64, records: u64, took: Duration) {
+        if let Some(account) =
+            self.accounts.lock().iter_mut().rfind(|account| account.number == begin.segment)
+        {
             account.bytes = bytes;
         }
+        self.marks.lock().note(begin);
         let mut counters = self.counters.lock();
         counters.records += records;
         counters.syncs += 1;
@@ -119,6 +126,39 @@ impl State {
         }
     }
 
+    /// What waits for the consumer.
+    pub(super) fn waiting(&self) -> Waiting {
+        let Stats { first_sequence, last_sequence, cursor, .. } = self.stats();
+        let consumed = cursor.max(first_sequence.saturating_sub(1));
+        let records = last_sequence.saturating_sub(consumed);
+        if records == 0 {
+            return Waiting::default();
+        }
+        let accounts = self.accounts.lock();
+        let (segment, offset) = accounts.last().map_or((0, 0), |last| (last.number, last.bytes));
+        let end = Mark { sequence: last_sequence + 1, time_ms: 0, segment, offset };
+        let oldest = self.marks.lock().after(consumed, end);
+        let place = |account: &&Account| oldest.is_none_or(|oldest| account.number >= oldest.segment);
+        let bytes: u64 = accounts.iter().filter(place).map(|account| account.bytes).sum();
+        let before = oldest.map_or(0, |oldest| oldest.offset);
+        Waiting {
+            records,
+            bytes: bytes.saturating_sub(before),
+            oldest_ms: oldest.map(|oldest| oldest.time_ms),
+        }
+    }
+
+    /// Notes that part of a segment cannot be read: when it is done with, it is kept.
+    pub(super) fn note_damage(&self, damage: &Damage) {
+        if damage.cause == Cause::Removed {
+            return;
+        }
+        let mut accounts = self.accounts.lock();
+        if let Some(account) = accounts.iter_mut().find(|account| account.number == damage.segment) {
+            account.is_damaged = true;
+        }
+    }
+
     /// Makes the cursor durable, then removes what lies wholly behind it.
     pub(super) fn advance(&self, sequence: u64) -> Result<(), CursorError> {
         if self.config.has_retention() {
@@ -134,6 +174,7 @@ impl State {
         }
         cursor::write(&*self.disk, &self.dir, sequence)?;
         *cursor = sequence;
+        self.marks.lock().pass(sequence);
         self.remove_while(|_, next| next.first.is_some_and(|first| first - 1 <= sequence));
         Ok(())
     }
@@ -161,8 +202,14 @@ impl State {
             if !next.is_some_and(|next| removable(total, next)) {
                 return;
             }
-            let path = segment::path(&self.dir, accounts[0].number);
-            match self.disk.unlink(&path) {
+            let Account { number, is_damaged, .. } = accounts[0];
+            let path = segment::path(&self.dir, number);
+            let gone = if is_damaged && !self.config.has_retention() {
+                self.set_aside(number)
+            } else {
+                self.disk.unlink(&path)
+            };
+            match gone {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "old log segment cannot be removed yet");
                     return;
@@ -170,5 +217,18 @@ impl State {
                 _ => accounts.remove(0),
             };
         }
+    }
+
+    /// Takes a segment out of the log and keeps it: what could not be read of it is nowhere else. After a power cut
+    /// it may bear its old name again, and is set aside again.
+    fn set_aside(&self, number: u64) -> std::io::Result<()> {
+        let (from, name) = (segment::path(&self.dir, number), segment::set_aside_name(number));
+        self.disk.rename(&from, &self.dir.join(&name))?;
+        tracing::error!(
+            dir = %self.dir.display(),
+            name,
+            "a segment that cannot be read in part is kept; remove it once nobody needs it"
+        );
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the log: on a simulated disk, on real files, and through its thread.
 
+mod aside;
 mod campaign;
 mod damage;
 mod file;
@@ -7,3 +8,4 @@ mod inode;
 mod oracle;
 mod simulated;
 mod thread;
+mod waiting;

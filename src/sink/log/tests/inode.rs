@@ -30,6 +30,13 @@ impl Inode {
         }
     }
 
+    /// Turns a byte into another, on the platter too.
+    pub(super) fn spoil(&mut self, offset: usize) {
+        for bytes in [&mut self.cache, &mut self.platter] {
+            bytes[offset] ^= 0x40;
+        }
+    }
+
     /// Cuts the file; its length on the platter follows with the next sync.
     pub(super) fn trim(&mut self, len: usize) {
         self.cache.truncate(len);

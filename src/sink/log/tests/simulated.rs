@@ -183,6 +183,13 @@ impl SimulatedDisk {
         world.outage_at = world.operations + operations;
     }
 
+    /// Spoils a byte that had been synced, for good.
+    pub(super) fn spoil(&self, path: &Path, offset: u64) {
+        let mut world = self.world.lock();
+        let inode = world.find(path).unwrap();
+        world.inodes[inode].spoil(usize::try_from(offset).unwrap());
+    }
+
     pub(super) fn is_off(&self) -> bool {
         self.world.lock().is_off
     }

@@ -1,0 +1,12 @@
+//! What an operator does with records that wait and with records that were set aside: on the real binary.
+
+#[path = "../support/client.rs"]
+mod client;
+#[path = "../support/process.rs"]
+mod process;
+
+mod dead_letter;
+mod replay;
+mod replay_usage;
+mod rig;
+mod spool;
