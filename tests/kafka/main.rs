@@ -4,12 +4,15 @@
 //! `SLUICEGATE_SEED` repeats a campaign.
 
 mod broker;
+#[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/client.rs"]
 mod client;
 mod kill;
+#[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../e2e/load.rs"]
 mod load;
 mod outage;
+#[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/process.rs"]
 mod process;
 mod proxy;

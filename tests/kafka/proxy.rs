@@ -93,11 +93,11 @@ impl Shared {
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let fault = self.fault();
             match fault {
-                Fault::Delay(delay) => std::thread::sleep(delay),
+                Fault::Delay(delay) => std::thread::park_timeout(delay),
                 Fault::Blackhole => {
                     // Held until it is over: TCP would do the same with a cable pulled.
                     while self.fault() == Fault::Blackhole {
-                        std::thread::sleep(Duration::from_millis(5));
+                        std::thread::park_timeout(Duration::from_millis(5));
                     }
                 }
                 Fault::None | Fault::Refuse | Fault::CutAfterProduce => {}
@@ -109,7 +109,7 @@ impl Shared {
             if fault == Fault::CutAfterProduce && is_produce {
                 *self.fault.lock().unwrap() = Fault::None;
                 // The broker has time to take it; the answer is lost.
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::park_timeout(Duration::from_millis(20));
                 break;
             }
         }

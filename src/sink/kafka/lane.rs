@@ -75,7 +75,7 @@ impl Drop for Appending {
 impl Lane {
     /// A lane whose spool holds records begins by draining it.
     pub fn open(topic: Arc<str>, spool: Option<Log>, shared: Arc<Shared>) -> Arc<Lane> {
-        let waiting = spool.as_ref().is_some_and(|spool| holds_records(spool));
+        let waiting = spool.as_ref().is_some_and(holds_records);
         let state = State {
             mode: if waiting { Mode::Draining } else { Mode::Direct },
             flights: VecDeque::new(),
