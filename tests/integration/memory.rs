@@ -35,6 +35,8 @@ impl Target {
         let mut launch = Launch::serve(&directory.path().join("data"));
         // As on two cores, wherever this runs: each judge holds what its plugin has returned.
         launch.command.env("SLUICEGATE__PLUGINS__JUDGE_THREADS", "2");
+        // Memory is what is tried here, not patience.
+        launch.command.env("SLUICEGATE__PLUGINS__JUDGE_WAIT_MS", "60000");
         let gateway = launch.start();
         let target = Target { gateway, _directory: directory };
         let body = ndjson((0..2_000).map(|number| transaction(&number.to_string())));
