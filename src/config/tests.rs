@@ -168,10 +168,8 @@ fn a_section_is_no_value_and_a_value_no_section() {
     );
     assert_problems(
         "[quux]\n",
-        &[
-            "1: quux = {…}: there is no such section; the sections are http, admin, data, plugins, sink, spool, kafka, \
-           telemetry, shutdown, plugin",
-        ],
+        &["1: quux = {…}: there is no such section; the sections are http, admin, data, idempotency, \
+           plugins, sink, spool, kafka, dead_letters, telemetry, shutdown, plugin"],
     );
 }
 

@@ -28,7 +28,7 @@ fn launch(data: &Path, broker: &Broker) -> Launch {
 
 #[test]
 fn sigkills_of_the_gateway_in_every_state_lose_no_acknowledged_record() {
-    let kills = number("SLUICEGATE_KILLS").unwrap_or(150);
+    let kills = number("SLUICEGATE_KILLS").unwrap_or(60);
     let mut random = fastrand::Rng::with_seed(seed());
     let proxy = Proxy::start();
     let broker = Broker::behind(Some(&proxy));
