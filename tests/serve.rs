@@ -219,7 +219,11 @@ fn a_second_signal_skips_the_waits_and_not_the_sync() {
     let (status, log) = gateway.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(
-        log.trim_end().lines().next_back().unwrap().contains("stopped: everything acknowledged is with the sink"),
+        log.trim_end()
+            .lines()
+            .next_back()
+            .unwrap()
+            .contains("stopped: everything acknowledged is with the sink"),
         "{log}"
     );
     let tail = sluicegate(&["tail", "swap"]).current_dir(home.path()).output().unwrap();
