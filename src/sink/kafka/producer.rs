@@ -60,9 +60,10 @@ impl ClientContext for Context {
                 | Code::SaslAuthenticationFailed
                 | Code::UnsupportedSASLMechanism
                 | Code::IllegalSASLState
-                | Code::ClusterAuthorizationFailed
-                | Code::SSL,
+                | Code::ClusterAuthorizationFailed,
             ) => Trouble::Refused(reason),
+            // Any other of its errors may be a broker that went away in the middle of a handshake.
+            Some(Code::SSL) if reason.to_ascii_lowercase().contains("certificate") => Trouble::Refused(reason),
             _ => Trouble::Passing(reason),
         });
     }
