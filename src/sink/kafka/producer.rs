@@ -63,7 +63,9 @@ impl ClientContext for Context {
                 | Code::ClusterAuthorizationFailed,
             ) => Trouble::Refused(reason),
             // Any other of its errors may be a broker that went away in the middle of a handshake.
-            Some(Code::SSL) if reason.to_ascii_lowercase().contains("certificate") => Trouble::Refused(reason),
+            Some(Code::SSL) if reason.to_ascii_lowercase().contains("certificate") => {
+                Trouble::Refused(reason)
+            }
             _ => Trouble::Passing(reason),
         });
     }
