@@ -17,7 +17,7 @@ const CLIENTS: usize = 50;
 const PROBE: usize = 1_000;
 /// The produce timeout of these gateways, and what an answer may take beyond it on a busy machine.
 const PRODUCE_TIMEOUT: Duration = Duration::from_millis(1_000);
-const MARGIN: Duration = Duration::from_millis(2_500);
+const MARGIN: Duration = Duration::from_millis(5_000);
 
 pub fn launch(data: &Path, brokers: SocketAddr) -> Launch {
     launch_with(data, brokers, PRODUCE_TIMEOUT)
