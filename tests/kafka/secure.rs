@@ -53,12 +53,10 @@ fn records_go_by_tls_with_a_password_from_a_file_and_whoever_has_none_is_told() 
     assert!(!topic::read(&broker, TOPIC).is_empty());
 
     let stranger = start(&broker, &data("stranger"), "stranger", "secret", true);
+    // Whichever the broker says first: that it may write nowhere, or not to this topic.
     let told = reason(&stranger);
-    let expected = format!(
-        "kafka at {at} knows the gateway and lets it write nowhere: give its principal WRITE and DESCRIBE on its \
-         topics ("
-    );
-    assert!(told.starts_with(&expected), "{told}");
+    assert!(told.starts_with(&format!("kafka at {at} ")), "{told}");
+    assert!(told.contains("give its principal WRITE and DESCRIBE on it"), "{told}");
 
     let wrong = start(&broker, &data("wrong"), "gateway", "guess", true);
     let told = reason(&wrong);

@@ -18,7 +18,7 @@ const FLIGHT_RECORDS: usize = 4_096;
 const FLIGHTS_MAX: usize = 8;
 /// How often it is noted durably how far the drain has come: each time costs two syncs, and what was sent since
 /// the last is sent again after a crash.
-const NOTE_INTERVAL: Duration = Duration::from_secs(1);
+const NOTE_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the broker is left alone after it refused records of the spool.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
