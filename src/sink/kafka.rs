@@ -59,6 +59,9 @@ pub(super) struct Shared {
     /// The broker does not take us at all: the sentence for the operator.
     refused: RwLock<Option<String>>,
     is_refused: AtomicBool,
+    /// Records could go neither to the broker nor into a spool: the sentence for the operator.
+    silent: RwLock<Option<String>>,
+    is_silent: AtomicBool,
     /// What was said last of connections, without its numbers, and when.
     passing: Mutex<Option<(String, Instant)>>,
     /// The topics that plugins may write to.
@@ -95,6 +98,8 @@ impl Kafka {
             opening: Mutex::default(),
             refused: RwLock::default(),
             is_refused: AtomicBool::new(false),
+            silent: RwLock::default(),
+            is_silent: AtomicBool::new(false),
             passing: Mutex::default(),
             topics: RwLock::default(),
             trouble: Notify::new(),
@@ -142,9 +147,13 @@ impl Kafka {
         self.shared.trouble.notify_one();
     }
 
-    /// With a spool a 2xx is possible while the disk works; without one only while the broker answers.
+    /// As the last records found it: with a spool a 2xx is possible while the disk works, without one only while the
+    /// broker answers. What is not ready is looked after by `watch`, as its records are kept away.
     pub fn readiness(&self, disk: impl FnOnce() -> Readiness) -> Readiness {
         if let Some(sentence) = self.shared.refused.read().clone() {
+            return Readiness::Unavailable(sentence);
+        }
+        if let Some(sentence) = self.shared.silent.read().clone() {
             return Readiness::Unavailable(sentence);
         }
         let lanes = self.shared.lanes();
@@ -245,6 +254,22 @@ impl Shared {
 
     fn is_refused(&self) -> bool {
         self.is_refused.load(Ordering::Relaxed)
+    }
+
+    fn note_silence(&self, sentence: String) {
+        if self.silent.write().replace(sentence.clone()).as_ref() != Some(&sentence) {
+            tracing::error!(reason = sentence, "records can go nowhere");
+        }
+        self.is_silent.store(true, Ordering::Relaxed);
+        self.trouble.notify_one();
+    }
+
+    /// Records have gone somewhere.
+    fn heard(&self) {
+        if self.is_silent.load(Ordering::Relaxed) && self.silent.write().take().is_some() {
+            self.is_silent.store(false, Ordering::Relaxed);
+            tracing::info!("records can go somewhere again");
+        }
     }
 
     /// The same is said once a minute.

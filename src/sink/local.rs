@@ -150,6 +150,11 @@ impl Local {
         self.settle(appending).await
     }
 
+    /// Whether a file can be written and synced beside the logs. Blocks for a sync.
+    pub fn has_a_disk_that_works(&self) -> bool {
+        self.inner.directory.probe(self.inner.config.free_bytes_min).is_ok()
+    }
+
     /// Opens the log that spools a topic. Blocks for some syncs.
     pub fn spool(&self, topic: &str, config: log::Config) -> Result<Log, OpenError> {
         self.inner.directory.spool(topic, config)

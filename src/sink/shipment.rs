@@ -191,11 +191,11 @@ impl Order {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::record::RecordIds;
 
-    fn message(topic: &str, bytes: usize, is_dead_letter: bool) -> Message {
+    pub fn message(topic: &str, bytes: usize, is_dead_letter: bool) -> Message {
         Message {
             topic: topic.into(),
             id: RecordIds::minted_at(1).mint(),

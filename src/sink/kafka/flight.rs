@@ -106,6 +106,9 @@ impl Flight {
             *self.budget.lock() = None;
             self.changed.notify_waiters();
             if let Some(lane) = self.lane.upgrade() {
+                if report.is_ok() {
+                    lane.shared.heard();
+                }
                 lane.landed();
             }
         }

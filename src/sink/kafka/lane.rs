@@ -134,6 +134,7 @@ impl Lane {
                         if self.turn_to_spool(lot.may_spool) {
                             continue;
                         }
+                        self.note_silence();
                         return Pending::Failed { failure: Failure::SinkUnavailable, count };
                     };
                     let mut state = self.state.lock();
@@ -308,6 +309,27 @@ impl Lane {
         self.state.lock().flights.iter().cloned().collect()
     }
 
+    /// The broker has not answered in time, and there is no spool.
+    fn note_silence(&self) {
+        if self.spool.is_none() {
+            self.shared.note_silence(self.shared.sentence(&self.topic, Refusal::Unavailable));
+        }
+    }
+
+    fn note_append<T>(&self, result: &Result<T, AppendError>) {
+        match result {
+            Ok(_) => self.shared.heard(),
+            // Many at once: the next one may be taken.
+            Err(AppendError::Overloaded { .. } | AppendError::TooLarge { .. }) => {}
+            Err(error) => {
+                let topic = &self.topic;
+                let sentence =
+                    format!("kafka does not answer, and the spool of topic '{topic}' takes nothing: {error}");
+                self.shared.note_silence(sentence);
+            }
+        }
+    }
+
     pub fn note_refusal(&self, refusal: Refusal) {
         if !refusal.is_misconfiguration() {
             return;
@@ -338,8 +360,8 @@ fn failed(error: &AppendError) -> Failure {
     match error {
         AppendError::Overloaded { .. } | AppendError::TooLarge { .. } => Failure::SinkOverloaded,
         AppendError::Full(_) => Failure::SinkFull,
-        AppendError::Closed => Failure::Draining,
-        AppendError::Disk(_) => Failure::SinkUnavailable,
+        // Its writer has died: the lane is not open any more when the gateway is closed.
+        AppendError::Closed | AppendError::Disk(_) => Failure::SinkUnavailable,
     }
 }
 
@@ -354,6 +376,7 @@ impl Pending {
             Pending::Failed { failure, count } => vec![Err(Undelivered::Failed(failure)); count],
             Pending::Spooled { acknowledgement, guard, count } => {
                 let result = acknowledgement.await;
+                guard.0.note_append(&result);
                 drop(guard);
                 let each =
                     result.map(|_| Delivered::Stored).map_err(|error| Undelivered::Failed(failed(&error)));
@@ -366,6 +389,8 @@ impl Pending {
                 {
                     // The disk answers or fails: it does not hang for longer than the log's own patience.
                     flight.settled().await;
+                } else if !flight.has_landed() {
+                    lane.note_silence();
                 }
                 flight.answers()
             }

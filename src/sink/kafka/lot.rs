@@ -40,19 +40,7 @@ pub(super) fn lots(messages: Vec<Message>, may_spool: bool) -> Vec<(Lot, Vec<usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::RecordIds;
-
-    fn message(topic: &str, bytes: usize, is_dead_letter: bool) -> Message {
-        Message {
-            topic: topic.into(),
-            id: RecordIds::minted_at(1).mint(),
-            key: None,
-            value: Some(vec![b'x'; bytes].into()),
-            time_ms: 1,
-            headers: vec![],
-            is_dead_letter,
-        }
-    }
+    use crate::sink::shipment::tests::message;
 
     #[test]
     fn a_lot_ends_before_it_is_too_large_and_no_later_message_joins_an_earlier_one() {

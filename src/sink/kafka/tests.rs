@@ -97,10 +97,29 @@ async fn without_a_spool_an_outage_is_told_within_the_timeout() {
     let kafka = start(&data, Config { produce_timeout: timeout, spool: None, ..config(&mock) });
     let failed = vec![Err(Undelivered::Failed(Failure::SinkUnavailable)); 3];
     assert_eq!(kafka.deliver(shipment("t", 3, true)).await, failed);
+    let Readiness::Unavailable(sentence) = kafka.readiness(|| Readiness::Ready) else { panic!("ready") };
+    assert!(sentence.ends_with("does not answer for the topic 't'"), "{sentence}");
     mock.broker_up(1).unwrap();
     let start = Instant::now();
     while kafka.deliver(shipment("t", 3, true)).await != vec![Ok(Delivered::Committed); 3] {
         assert!(start.elapsed() < Duration::from_secs(20), "it does not recover");
+    }
+    assert_eq!(kafka.readiness(|| Readiness::Ready), Readiness::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_not_asked_any_more_finds_out_by_itself_that_the_broker_is_back() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    mock.broker_down(1).unwrap();
+    let timeout = Duration::from_millis(200);
+    let kafka = start(&data, Config { produce_timeout: timeout, spool: None, ..config(&mock) });
+    kafka.deliver(shipment("t", 1, true)).await;
+    assert_ne!(kafka.readiness(|| Readiness::Ready), Readiness::Ready);
+    mock.broker_up(1).unwrap();
+    let start = Instant::now();
+    while kafka.readiness(|| Readiness::Ready) != Readiness::Ready {
+        assert!(start.elapsed() < Duration::from_secs(20), "it stays not ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

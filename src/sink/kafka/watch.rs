@@ -55,7 +55,13 @@ fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
         shared.is_refused.store(false, Ordering::Relaxed);
         tracing::info!("kafka lets the gateway in again");
     }
-    !troubled.is_empty() || shared.is_refused() || !replaced || !found
+    if shared.is_silent.load(Ordering::Relaxed)
+        && (shared.look_up_brokers() || shared.has_a_spool_with_room())
+    {
+        shared.heard();
+    }
+    let silent = shared.is_silent.load(Ordering::Relaxed);
+    !troubled.is_empty() || shared.is_refused() || silent || !replaced || !found
 }
 
 /// What a broker says of a topic.
@@ -127,6 +133,13 @@ impl Shared {
             }
             Some(_) => Found::Unknown,
         }
+    }
+
+    /// Whether records may wait here. Blocks for a sync.
+    fn has_a_spool_with_room(&self) -> bool {
+        let lanes = self.lanes();
+        let mut spools = lanes.iter().filter_map(|lane| lane.spool.as_ref());
+        spools.any(|spool| spool.is_open() && spool.has_room()) && self.local.has_a_disk_that_works()
     }
 
     fn look_up_brokers(&self) -> bool {
