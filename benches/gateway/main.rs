@@ -1,13 +1,13 @@
 //! What is measured: ratios of things run side by side in one run, as machines differ and are noisy.
 //!
-//! `cargo bench --bench gateway` (add `-- --quick` for a look).
+//! `cargo bench --bench gateway` (add `-- --quick` for a look, or `-- rules`, `log`, `singles`, `batches` for some).
 
 mod load;
 mod log;
 mod rules;
 mod serve;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long each measurement takes, and how often it is repeated; medians are shown.
 #[derive(Clone, Copy)]
@@ -16,40 +16,67 @@ pub struct Effort {
     pub rounds: usize,
 }
 
+type Comparison = fn(Effort);
+
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let names: Vec<&str> = arguments.iter().filter(|a| !a.starts_with("--")).map(String::as_str).collect();
     let effort = if quick {
         Effort { time: Duration::from_millis(400), rounds: 3 }
     } else {
         Effort { time: Duration::from_secs(2), rounds: 5 }
     };
-    rules::compare(effort);
-    log::compare(effort);
-    serve::compare_single_records(effort);
-    serve::compare_batches(effort);
+    let all: [(&str, Comparison); 4] = [
+        ("rules", rules::compare),
+        ("log", log::compare),
+        ("singles", serve::compare_single_records),
+        ("batches", serve::compare_batches),
+    ];
+    for (name, compare) in all {
+        if names.is_empty() || names.contains(&name) {
+            compare(effort);
+        }
+    }
 }
 
-/// Runs the contestants in turn, round by round, and shows each one's median and its ratio to the first.
+/// Runs the contestants in turn, round by round, and shows each one's median and its ratio to the first; of rates also
+/// the processor's time that one took, as the share of two busy cores says little of what a thing costs.
 pub fn contest(title: &str, unit: &str, rounds: usize, contestants: &mut [(&str, &mut dyn FnMut() -> f64)]) {
     println!("\n{title}");
     let mut results = vec![Vec::with_capacity(rounds); contestants.len()];
     for _ in 0..rounds {
         for (result, (_, run)) in results.iter_mut().zip(contestants.iter_mut()) {
-            result.push(run());
+            let (start, busy) = (Instant::now(), processor_seconds());
+            let value = run();
+            let cost = (processor_seconds() - busy) / (value * start.elapsed().as_secs_f64());
+            result.push((value, cost));
         }
     }
     let mut first = None;
     for (result, (name, _)) in results.iter_mut().zip(contestants.iter()) {
-        result.sort_by(f64::total_cmp);
-        let median = result[rounds / 2];
+        result.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (lowest, (median, cost), highest) = (result[0].0, result[rounds / 2], result[rounds - 1].0);
         let base = *first.get_or_insert(median);
-        println!(
-            "  {name:<58} {median:>12.0} {unit}   {:>5.2} of the first   (from {:.0} to {:.0})",
-            median / base,
-            result[0],
-            result[rounds - 1]
+        let share = median / base;
+        print!(
+            "  {name:<58} {median:>12.0} {unit}   {share:>5.2} of the first   (from {lowest:.0} to {highest:.0}"
         );
+        if unit.ends_with("/s") {
+            print!("; {:.2} CPU-s a million", cost * 1e6);
+        }
+        println!(")");
     }
+}
+
+/// What all threads of this process have used so far, to a hundredth: user's and system's time, fields 14 and 15 of
+/// proc_pid_stat(5).
+fn processor_seconds() -> f64 {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_the_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = behind_the_name.split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
 }
 
 /// The record that everything is measured with: 198 bytes, as the comparison with other systems used.
