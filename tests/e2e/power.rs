@@ -54,7 +54,7 @@ fn cut_power(random: &mut fastrand::Rng, sync: Sync) -> Verdict {
         let mut gateway = launch.start();
         let load = Load::start(gateway.data_address, CLIENTS, &account);
         std::thread::park_timeout(Duration::from_micros(random.u64(20_000..400_000)));
-        gateway.signal("-STOP");
+        gateway.freeze();
         copy(&image, &after);
         gateway.kill();
         load.join();

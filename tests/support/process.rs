@@ -110,6 +110,18 @@ impl Gateway {
         assert!(status.success(), "kill {name}");
     }
 
+    /// Stops it, and returns when it has stopped: the signal is heard by one thread first, and on a busy machine the
+    /// others run on meanwhile; one that waits for its disk stops when the disk has answered.
+    #[allow(dead_code, reason = "not every suite that shares this needs it")]
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+        let start = Instant::now();
+        while !is_stopped(self.child.id()) {
+            assert!(start.elapsed() < PATIENCE, "the gateway does not stop");
+            std::thread::park_timeout(Duration::from_micros(200));
+        }
+    }
+
     /// What it has said so far.
     #[allow(dead_code, reason = "not every suite that shares this needs it")]
     pub fn said(&self) -> String {
@@ -132,6 +144,17 @@ impl Gateway {
             std::thread::park_timeout(Duration::from_millis(5));
         }
     }
+}
+
+/// Whether every thread of a process has stopped.
+fn is_stopped(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.map_while(Result::ok).all(|thread| {
+        // The state follows the name, which is in parentheses and may hold anything. A thread that has just ended
+        // has no file any more.
+        std::fs::read_to_string(thread.path().join("stat"))
+            .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    })
 }
 
 impl Drop for Gateway {
