@@ -9,13 +9,13 @@ mod trouble;
 
 pub use dead_letter::{DeadLetterPlace, DeadLetters, Room};
 pub use kafka::{
-    Config as KafkaConfig, ConfigError as KafkaConfigError, RecordHeaders, Sasl, Security, StartError,
-    Timestamps, Topics,
+    Config as KafkaConfig, ConfigError as KafkaConfigError, RecordHeaders, Sasl, Security, SpoolConfig,
+    StartError, Timestamps, Topics,
 };
 pub use log::OpenError;
 pub use shipment::{Delivered, Headers, Message, Shipment, Undelivered};
 
-use crate::telemetry::SinkGauge;
+use crate::telemetry::SinkGauges;
 use dead_letter::RejectedRoom;
 use kafka::Kafka;
 use local::Local;
@@ -131,8 +131,9 @@ impl Sink {
         }
     }
 
-    pub fn gauges(&self) -> Vec<SinkGauge> {
-        self.local.gauges()
+    pub fn gauges(&self) -> SinkGauges {
+        let lanes = self.kafka.as_ref().map(Kafka::gauges).unwrap_or_default();
+        SinkGauges { logs: self.local.gauges(), lanes }
     }
 
     /// Sends what Kafka takes in this time, writes and syncs what is still waiting, then lets go. Gives the number

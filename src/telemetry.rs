@@ -128,7 +128,39 @@ impl Reload {
     }
 }
 
-/// What the sink says of itself at each scrape, a line a topic.
+/// What the sink says of itself at each scrape.
+#[derive(Debug, Clone, Default)]
+pub struct SinkGauges {
+    /// The local logs, a topic each.
+    pub logs: Vec<SinkGauge>,
+    /// The ways to Kafka, a topic each.
+    pub lanes: Vec<LaneGauge>,
+}
+
+/// What the way of a topic's records to Kafka says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct LaneGauge {
+    pub topic: String,
+    /// One of `MODES`.
+    pub mode: &'static str,
+    /// Records that the broker has not reported yet.
+    pub in_flight: u64,
+    /// Records that wait in the spool.
+    pub spool_records: u64,
+    /// About how many bytes these take.
+    pub spool_bytes: u64,
+    /// What the spool takes on disk.
+    pub spool_size: u64,
+    /// How long the oldest of them has waited.
+    pub spool_oldest_age: Duration,
+}
+
+impl LaneGauge {
+    /// Where new records go: to the broker; nowhere for a moment; into the spool; behind what is being sent from it.
+    pub const MODES: [&str; 4] = ["direct", "turning", "spooling", "draining"];
+}
+
+/// What the log of a topic says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct SinkGauge {
     pub topic: String,
@@ -226,7 +258,7 @@ impl Metrics {
     }
 
     /// What to ask once at each scrape. A second call replaces the first.
-    pub fn observe_sink(&self, observe: Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>) {
+    pub fn observe_sink(&self, observe: Box<dyn Fn() -> SinkGauges + Send + Sync>) {
         self.own.observe_sink(observe);
     }
 

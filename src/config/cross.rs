@@ -91,6 +91,14 @@ fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
         "so that the last file alone would keep the log full",
         problems,
     );
+    if let Some(spool) = config.sink.kafka.as_ref().and_then(|kafka| kafka.spool.as_ref()) {
+        at_most(
+            ("2 * spool.segment_bytes", spool.log.segment_bytes.saturating_mul(2)),
+            ("spool.topic_share_percent of spool.high_water_bytes", spool.log.high_water_bytes),
+            "so that the last file alone would keep a topic's spool full",
+            problems,
+        );
+    }
     if let Some(retention) = log.retention_bytes {
         at_most(
             ("sink.retention_bytes + sink.segment_bytes", retention.saturating_add(log.segment_bytes)),

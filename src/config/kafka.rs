@@ -5,9 +5,9 @@ use super::problem::{Origin, Problem};
 use super::room::{DAY_MS, GIB};
 use super::section::{Findings, Section};
 use super::source::{Table, Value};
-use super::value::{Wrong, boolean, bytes, file, milliseconds, one_of, texts, wrong};
+use super::value::{Wrong, boolean, bytes, count, file, milliseconds, one_of, texts, wrong};
 use crate::sink::log::{self, SyncMode};
-use crate::sink::{KafkaConfig, KafkaConfigError, RecordHeaders, Sasl, Security, Timestamps};
+use crate::sink::{KafkaConfig, KafkaConfigError, RecordHeaders, Sasl, Security, SpoolConfig, Timestamps};
 
 /// What a broker waits for at most before it thinks of a producer as gone, and more than producers wait.
 const PRODUCE_MS_MAX: u64 = 60_000;
@@ -150,7 +150,7 @@ fn security(s: &mut Section<'_>) -> (Security, Vec<Problem>) {
 }
 
 /// None: an outage of Kafka is answered with 503.
-fn spool(tree: &mut Table, findings: &mut Findings) -> Option<log::Config> {
+fn spool(tree: &mut Table, findings: &mut Findings) -> Option<SpoolConfig> {
     let mut s = Section::open(
         tree,
         "spool",
@@ -158,18 +158,25 @@ fn spool(tree: &mut Table, findings: &mut Findings) -> Option<log::Config> {
         findings,
     );
     let enabled = s.read("enabled", "true", "Without it an outage of Kafka is 503.", boolean);
-    let config = log::Config {
+    let high_water_bytes = s.read(
+        "high_water_bytes",
+        r#""8GiB""#,
+        "What all topics may have in the spool together; beyond it records are 503.",
+        bytes(1..=u64::MAX >> 1),
+    );
+    let share = s.read(
+        "topic_share_percent",
+        "50",
+        "Of it, what one topic may have; beyond it its records are 503, and those of others are not.",
+        count(1..=100),
+    );
+    let log = log::Config {
+        high_water_bytes: share_of(high_water_bytes, share),
         segment_bytes: s.read(
             "segment_bytes",
             r#""64MiB""#,
             "A file of the spool.",
             bytes(65_536..=16 * GIB),
-        ),
-        high_water_bytes: s.read(
-            "high_water_bytes",
-            r#""8GiB""#,
-            "What a topic may have in the spool; beyond it its records are 503.",
-            bytes(1..=u64::MAX >> 1),
         ),
         free_bytes_min: s.read(
             "free_bytes_min",
@@ -192,7 +199,11 @@ fn spool(tree: &mut Table, findings: &mut Findings) -> Option<log::Config> {
         sync: SyncMode::Always,
         ..log::Config::default()
     };
-    enabled.then_some(config)
+    enabled.then_some(SpoolConfig { log, high_water_bytes })
+}
+
+fn share_of(bytes: u64, percent: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(percent) / 100).unwrap_or(bytes)
 }
 
 fn brokers(value: &Value) -> Result<String, Wrong> {

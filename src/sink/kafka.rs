@@ -14,12 +14,13 @@ mod report;
 mod tests;
 mod watch;
 
-pub use config::{Config, ConfigError, RecordHeaders, Sasl, Security, Timestamps};
+pub use config::{Config, ConfigError, RecordHeaders, Sasl, Security, SpoolConfig, Timestamps};
 
 use super::Readiness;
 use super::local::Local;
 use super::log::OpenError;
 use super::shipment::{Delivered, Headers, Message, Shipment, Undelivered};
+use crate::telemetry::LaneGauge;
 use crate::verdict::Failure;
 use flight::Flight;
 use lane::Lane;
@@ -29,7 +30,7 @@ use report::Refusal;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -165,6 +166,12 @@ impl Kafka {
         disk()
     }
 
+    pub fn gauges(&self) -> Vec<LaneGauge> {
+        let now_ms = u64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis());
+        let lanes = self.shared.lanes();
+        lanes.iter().map(|lane| lane.gauge(now_ms.unwrap_or(u64::MAX))).collect()
+    }
+
     /// Waits for what is on its way, then lets go of the spools. Records in them stay; gives their number. Blocks.
     pub fn close(&self, timeout: Duration) -> u64 {
         *self.shared.opening.lock() = true;
@@ -225,7 +232,7 @@ impl Shared {
             return Ok(Some(lane.clone()));
         }
         let spool =
-            self.config.spool.as_ref().map(|spool| self.local.spool(topic, spool.clone())).transpose()?;
+            self.config.spool.as_ref().map(|spool| self.local.spool(topic, spool.log.clone())).transpose()?;
         let lane = Lane::open(topic.clone(), spool, shared);
         self.lanes.write().insert(topic.clone(), lane.clone());
         Ok(Some(lane))
@@ -233,6 +240,58 @@ impl Shared {
 
     fn lanes(&self) -> Vec<Arc<Lane>> {
         self.lanes.read().values().cloned().collect()
+    }
+
+    /// Opens anew the spools whose writers have died, as after a crash: what they hold is sent, before anything new.
+    /// False: there are some left. Blocks for some syncs, and while requests wait for a dead one.
+    fn revive_spools(&self) -> bool {
+        let dead = self.lanes().into_iter().filter(|lane| lane.has_dead_spool());
+        // Not ended at the first that fails.
+        dead.map(|lane| self.revive(lane)).fold(true, |all, revived| all & revived)
+    }
+
+    fn revive(&self, lane: Arc<Lane>) -> bool {
+        let topic = lane.topic.clone();
+        // No record finds the topic's lane while none is open.
+        let closed = self.opening.lock();
+        if *closed {
+            return true;
+        }
+        lane.close();
+        self.lanes.write().remove(&topic);
+        let end = std::time::Instant::now() + CLOSE_PATIENCE;
+        while Arc::strong_count(&lane) > 1 {
+            if std::time::Instant::now() > end {
+                self.lanes.write().insert(topic, lane);
+                return false;
+            }
+            std::thread::park_timeout(CLOSE_PAUSE);
+        }
+        drop(lane);
+        drop(closed);
+        match self.open_lane(&topic) {
+            Ok(_) => tracing::warn!(topic = &*topic, "a spool whose writer had died was opened again"),
+            Err(error) => {
+                // The next record of the topic tries it again.
+                tracing::error!(topic = &*topic, %error, "a spool whose writer died cannot be opened again");
+            }
+        }
+        true
+    }
+
+    /// Why the spools together have no room for so much more.
+    fn spools_are_full(&self, bytes: u64) -> Option<String> {
+        let limit = self.config.spool.as_ref()?.high_water_bytes;
+        let lanes = self.lanes.read();
+        let held = lanes.values().filter_map(|lane| Some(lane.spool.as_ref()?.stats()));
+        let held =
+            held.map(|stats| stats.bytes.saturating_add(stats.queued_bytes)).fold(0, u64::saturating_add);
+        (held.saturating_add(bytes) > limit).then(|| {
+            format!(
+                "kafka does not answer, and the spools of all topics together hold {held} bytes and may hold {limit}: \
+                 bring kafka back, or raise spool.high_water_bytes"
+            )
+        })
     }
 
     /// Hands a flight to librdkafka, in order.

@@ -1,7 +1,7 @@
 //! The local log of every topic.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::Readiness;
 use super::log::{self, Acknowledgement, AppendError, Directory, DiskFault, Frames, Full, Log, OpenError};
@@ -61,7 +61,7 @@ impl Local {
         Local::open_in(Directory::lock(data)?, config)
     }
 
-    fn open_in(directory: Directory, config: log::Config) -> Result<Local, OpenError> {
+    pub(super) fn open_in(directory: Directory, config: log::Config) -> Result<Local, OpenError> {
         let mut topics = HashMap::new();
         for name in topics_in(directory.path(), "log", log::log_path)? {
             let topic =

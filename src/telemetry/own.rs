@@ -2,7 +2,7 @@
 
 use super::provider::{Bound, Provider};
 use super::series::{SDK_SERIES_MAX, Series};
-use super::{KeysGauge, Reload, RequestStatus, SinkGauge, name, process};
+use super::{KeysGauge, LaneGauge, Reload, RequestStatus, SinkGauge, SinkGauges, name, process};
 use crate::verdict::{Failure, FaultKind, InstrumentKind, Violation};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
@@ -24,9 +24,9 @@ const ENDPOINTS_MAX: usize = 1_000;
 /// Which key of `gateway.records.settled` plugins have words for.
 const REASON: usize = 2;
 
-type Seen = Arc<RwLock<Vec<SinkGauge>>>;
+type Seen = Arc<RwLock<SinkGauges>>;
 type ObserveKeys = Box<dyn Fn() -> KeysGauge + Send + Sync>;
-type Observe = Box<dyn Fn() -> Vec<SinkGauge> + Send + Sync>;
+type Observe = Box<dyn Fn() -> SinkGauges + Send + Sync>;
 
 /// What the gateway itself gives as a reason.
 fn own_reasons() -> Vec<&'static str> {
@@ -106,6 +106,7 @@ impl Own {
             &["reason"],
         );
         observe_sink(&builder, &sink);
+        observe_lanes(&builder, &sink);
         observe_keys(&builder, &keys_kept);
         observe_process(&builder, Instant::now());
         Own {
@@ -226,7 +227,7 @@ fn observe_sink(builder: &Builder<'_>, sink: &Seen) {
     let each = |read: fn(&SinkGauge) -> u64| {
         let sink = Arc::clone(sink);
         move |instrument: &dyn AsyncInstrument<u64>| {
-            for topic in sink.read().iter() {
+            for topic in &sink.read().logs {
                 instrument.observe(read(topic), &[KeyValue::new("topic", topic.topic.clone())]);
             }
         }
@@ -244,6 +245,53 @@ fn observe_sink(builder: &Builder<'_>, sink: &Seen) {
     builder
         .counter(("gateway.sink.records", "{record}", "Records written down for good."), each(|s| s.records));
     builder.counter(("gateway.sink.syncs", "{sync}", "Syncs of a topic's log."), each(|s| s.syncs));
+}
+
+fn observe_lanes(builder: &Builder<'_>, sink: &Seen) {
+    let each = |read: fn(&LaneGauge) -> u64| {
+        let sink = Arc::clone(sink);
+        move |instrument: &dyn AsyncInstrument<u64>| {
+            for lane in &sink.read().lanes {
+                instrument.observe(read(lane), &[KeyValue::new("topic", lane.topic.clone())]);
+            }
+        }
+    };
+    let modes = Arc::clone(sink);
+    builder.gauge(
+        (
+            "gateway.kafka.mode",
+            "",
+            "1 for where the records of a topic go at present, 0 for the other modes.",
+        ),
+        move |instrument| {
+            for lane in &modes.read().lanes {
+                for mode in LaneGauge::MODES {
+                    let labels = [KeyValue::new("topic", lane.topic.clone()), KeyValue::new("mode", mode)];
+                    instrument.observe(u64::from(lane.mode == mode), &labels);
+                }
+            }
+        },
+    );
+    builder.gauge(
+        ("gateway.kafka.in_flight", "{record}", "Records that the broker has not reported yet."),
+        each(|lane| lane.in_flight),
+    );
+    builder.gauge(
+        ("gateway.spool.records", "{record}", "Records that wait in a topic's spool."),
+        each(|lane| lane.spool_records),
+    );
+    builder.gauge(
+        ("gateway.spool.waiting", "By", "About what the records that wait in a topic's spool take."),
+        each(|lane| lane.spool_bytes),
+    );
+    builder.gauge(
+        ("gateway.spool.size", "By", "What a topic's spool takes on disk."),
+        each(|lane| lane.spool_size),
+    );
+    builder.gauge(
+        ("gateway.spool.oldest_age", "s", "How long the oldest record in a topic's spool has waited."),
+        each(|lane| lane.spool_oldest_age.as_secs()),
+    );
 }
 
 fn observe_keys(builder: &Builder<'_>, keys: &Arc<RwLock<Option<ObserveKeys>>>) {

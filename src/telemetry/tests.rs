@@ -337,7 +337,17 @@ fn the_gateways_own_counts_are_there() {
         queued_bytes: 5,
         poisoned_segments: 6,
     };
-    metrics.observe_sink(Box::new(move || vec![gauge.clone()]));
+    let lane = LaneGauge {
+        topic: "raw".into(),
+        mode: "spooling",
+        in_flight: 7,
+        spool_records: 8,
+        spool_bytes: 9,
+        spool_size: 10,
+        spool_oldest_age: Duration::from_millis(11_900),
+    };
+    let gauges = SinkGauges { logs: vec![gauge], lanes: vec![lane] };
+    metrics.observe_sink(Box::new(move || gauges.clone()));
     for line in [
         r#"gateway_records_settled_total{outcome="rejected",reason="missing",route="/a"} 7"#,
         r#"gateway_plugin_reloads_total{result="refused"} 1"#,
@@ -349,10 +359,17 @@ fn the_gateways_own_counts_are_there() {
         r#"gateway_sink_syncs_total{topic="raw"} 4"#,
         r#"gateway_sink_queued_bytes{topic="raw"} 5"#,
         r#"gateway_sink_segments_poisoned{topic="raw"} 6"#,
+        r#"gateway_kafka_mode{mode="spooling",topic="raw"} 1"#,
+        r#"gateway_kafka_mode{mode="direct",topic="raw"} 0"#,
+        r#"gateway_kafka_in_flight{topic="raw"} 7"#,
+        r#"gateway_spool_records{topic="raw"} 8"#,
+        r#"gateway_spool_waiting_bytes{topic="raw"} 9"#,
+        r#"gateway_spool_size_bytes{topic="raw"} 10"#,
+        r#"gateway_spool_oldest_age_seconds{topic="raw"} 11"#,
     ] {
         assert_line(&metrics, line);
     }
-    metrics.observe_sink(Box::new(Vec::new));
+    metrics.observe_sink(Box::new(SinkGauges::default));
     assert_eq!(lines_with(&metrics, "topic="), [""; 0], "a topic that is not reported is not shown");
     let value = |name: &str| {
         let lines = lines_with(&metrics, name);
@@ -415,7 +432,8 @@ fn the_sink_is_asked_once_a_scrape() {
     let counted = asked.clone();
     metrics.observe_sink(Box::new(move || {
         let bytes = counted.fetch_add(1, Ordering::Relaxed) as u64 + 1;
-        vec![SinkGauge { topic: "raw".into(), bytes, segments: bytes, ..SinkGauge::default() }]
+        let log = SinkGauge { topic: "raw".into(), bytes, segments: bytes, ..SinkGauge::default() };
+        SinkGauges { logs: vec![log], lanes: vec![] }
     }));
     for scrape in 1..4 {
         let text = metrics.render();

@@ -70,3 +70,27 @@ brokers = "k:9092"
         ],
     );
 }
+
+#[test]
+fn a_topics_share_of_the_spool_has_to_hold_two_of_its_files() {
+    let spool = |text: &str| {
+        let config = load(&format!("[kafka]\nbrokers = \"k:9092\"\n[spool]\n{text}"));
+        config.map(|config| config.sink.kafka.unwrap().spool.unwrap())
+    };
+    let shared = spool("high_water_bytes = \"1GiB\"\ntopic_share_percent = 25\n").unwrap();
+    assert_eq!((shared.high_water_bytes, shared.log.high_water_bytes), (1 << 30, 1 << 28));
+    assert_problems(
+        "[kafka]\nbrokers = \"k:9092\"\n[spool]\nhigh_water_bytes = \"200MiB\"\n",
+        &[
+            "2 * spool.segment_bytes = 134217728: it is above spool.topic_share_percent of spool.high_water_bytes = \
+             104857600, so that the last file alone would keep a topic's spool full; lower 2 * spool.segment_bytes or \
+             raise spool.topic_share_percent of spool.high_water_bytes",
+        ],
+    );
+    assert_problems(
+        "[kafka]\nbrokers = \"k:9092\"\n[spool]\ntopic_share_percent = 0\n",
+        &[
+            "4: spool.topic_share_percent = 0: it is below 1; write a whole number of at least 1",
+        ],
+    );
+}

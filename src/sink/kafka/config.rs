@@ -21,7 +21,7 @@ pub struct Config {
     /// `none`, `gzip`, `snappy`, `lz4` or `zstd`.
     pub compression: String,
     /// None: an outage is answered with 503.
-    pub spool: Option<log::Config>,
+    pub spool: Option<SpoolConfig>,
     /// Whether topics that are missing are made, with the broker's defaults.
     pub create_topics: bool,
     /// Which of the gateway's own headers records have.
@@ -29,6 +29,15 @@ pub struct Config {
     pub timestamps: Timestamps,
     /// What else librdkafka is told.
     pub properties: BTreeMap<String, String>,
+}
+
+/// Where records wait while no broker answers.
+#[derive(Debug, Clone)]
+pub struct SpoolConfig {
+    /// What holds for the spool of each topic; its `high_water_bytes` is the topic's share.
+    pub log: log::Config,
+    /// What the spools of all topics may hold together.
+    pub high_water_bytes: u64,
 }
 
 /// Which of the gateway's own headers records have in Kafka. The log and the spool keep all of them.

@@ -118,9 +118,14 @@ impl Flight {
         self.reported[index as usize].load(Ordering::Acquire) == OPEN
     }
 
+    /// How many messages are not reported yet.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
     /// Every message was reported.
     pub fn has_landed(&self) -> bool {
-        self.open.load(Ordering::Acquire) == 0
+        self.open() == 0
     }
 
     /// What was reported of each message; none: nothing yet.

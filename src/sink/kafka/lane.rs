@@ -9,6 +9,7 @@ use super::lot::Lot;
 use super::report::Refusal;
 use crate::sink::log::{Acknowledgement, AppendError, Frames, Log};
 use crate::sink::shipment::{Delivered, Headers, Message, Undelivered, push};
+use crate::telemetry::LaneGauge;
 use crate::verdict::Failure;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -53,6 +54,17 @@ pub(super) enum Mode {
     Spooling,
     /// Into the spool: it is being emptied.
     Draining,
+}
+
+impl Mode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Mode::Direct => LaneGauge::MODES[0],
+            Mode::Turning => LaneGauge::MODES[1],
+            Mode::Spooling => LaneGauge::MODES[2],
+            Mode::Draining => LaneGauge::MODES[3],
+        }
+    }
 }
 
 /// Records that are on their way; `settle` waits for what becomes of them.
@@ -114,6 +126,31 @@ impl Lane {
         self.state.lock().alarm
     }
 
+    /// Its writer has died, by a defect of ours: it takes nothing any more.
+    pub fn has_dead_spool(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| !spool.is_open())
+    }
+
+    pub fn gauge(&self, now_ms: u64) -> LaneGauge {
+        let (mode, in_flight) = {
+            let state = self.state.lock();
+            (state.mode, state.flights.iter().map(|flight| flight.open()).sum::<usize>())
+        };
+        let spool = self.spool.as_ref();
+        let waiting = spool.map(Log::waiting).unwrap_or_default();
+        LaneGauge {
+            topic: self.topic.to_string(),
+            mode: mode.as_str(),
+            in_flight: in_flight as u64,
+            spool_records: waiting.records,
+            spool_bytes: waiting.bytes,
+            spool_size: spool.map_or(0, |spool| spool.stats().bytes),
+            spool_oldest_age: Duration::from_millis(
+                waiting.oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest)),
+            ),
+        }
+    }
+
     pub fn clear_alarm(&self) {
         if self.state.lock().alarm.take().is_some() {
             tracing::info!(topic = &*self.topic, "kafka takes the topic's records again");
@@ -169,6 +206,10 @@ impl Lane {
             if push(&mut frames, headers, message).is_err() {
                 return Some(Pending::Failed { failure: Failure::SinkUnavailable, count });
             }
+        }
+        if let Some(sentence) = self.shared.spools_are_full(frames.bytes()) {
+            self.shared.note_silence(sentence);
+            return Some(Pending::Failed { failure: Failure::SinkFull, count });
         }
         let mut state = self.state.lock();
         let spool = self.spool.as_ref()?;
@@ -240,6 +281,10 @@ impl Lane {
     fn copy(&self, flight: &Flight) -> Result<(Vec<u32>, Acknowledgement), Failure> {
         let spool = self.spool.as_ref().ok_or(Failure::SinkUnavailable)?;
         let (which, frames) = flight.frames().map_err(|_| Failure::SinkUnavailable)?;
+        if let Some(sentence) = self.shared.spools_are_full(frames.bytes()) {
+            self.shared.note_silence(sentence);
+            return Err(Failure::SinkFull);
+        }
         Ok((which, spool.append(frames)))
     }
 

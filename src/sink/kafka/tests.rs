@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::RecordIds;
+use crate::sink::local::tests::disk::{Fault, FaultyDisk};
 use crate::sink::log;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -23,7 +24,10 @@ fn config(mock: &Mock) -> Config {
         queue_bytes_max: 1 << 20,
         linger: Duration::from_millis(1),
         compression: "none".to_owned(),
-        spool: Some(log::Config { free_bytes_min: 0, ..log::Config::default() }),
+        spool: Some(SpoolConfig {
+            log: log::Config { free_bytes_min: 0, ..log::Config::default() },
+            high_water_bytes: 8 << 30,
+        }),
         create_topics: false,
         headers: RecordHeaders { trace: true, record_id: true, plugin: true },
         timestamps: Timestamps::Received,
@@ -132,6 +136,71 @@ async fn a_route_that_refuses_outages_is_told_of_one_and_leaves_nothing_in_the_s
     assert_eq!(kafka.deliver(shipment("t", 3, false)).await, failed);
     assert_eq!(kafka.deliver(shipment("t", 3, false)).await, failed, "at once, while it lasts");
     assert_eq!(kafka.shared.lanes()[0].close(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_whose_writer_dies_is_opened_again_and_what_it_held_is_sent() {
+    let (mock, data, disk) = (mock(), tempfile::tempdir().unwrap(), FaultyDisk::default());
+    mock.broker_down(1).unwrap();
+    let directory = log::Directory::lock_on(Arc::new(disk.clone()), data.path()).unwrap();
+    let local = Local::open_in(directory, log::Config::default()).unwrap();
+    let config = Config { produce_timeout: Duration::from_millis(200), ..config(&mock) };
+    let kafka = Kafka::start(config, local).unwrap();
+    assert_eq!(kafka.deliver(shipment("t", 3, true)).await, [Ok(Delivered::Stored); 3]);
+    disk.fail("t", Fault::Panic);
+    let failed = vec![Err(Undelivered::Failed(Failure::SinkUnavailable)); 1];
+    assert_eq!(kafka.deliver(shipment("t", 1, true)).await, failed);
+    disk.mend("t");
+    let start = Instant::now();
+    while kafka.deliver(shipment("t", 1, true)).await != [Ok(Delivered::Stored)] {
+        assert!(start.elapsed() < Duration::from_secs(20), "its spool stays closed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    mock.broker_up(1).unwrap();
+    while !kafka.shared.lanes().iter().all(|lane| lane.is_empty()) {
+        assert!(start.elapsed() < Duration::from_secs(40), "its spool is not drained");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let gauges = kafka.gauges();
+    assert_eq!((gauges[0].mode, gauges[0].spool_records), ("direct", 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_without_room_is_told_and_one_topics_share_leaves_room_for_others() {
+    let (mock, data) = (mock(), tempfile::tempdir().unwrap());
+    mock.create_topic("u", 1, 1).unwrap();
+    mock.broker_down(1).unwrap();
+    let small = log::Config {
+        segment_bytes: 64 << 10,
+        commit_bytes_max: 16 << 10,
+        high_water_bytes: 128 << 10,
+        free_bytes_min: 0,
+        ..log::Config::default()
+    };
+    let spool = Some(SpoolConfig { log: small, high_water_bytes: 192 << 10 });
+    let timeout = Duration::from_millis(200);
+    let kafka = start(&data, Config { produce_timeout: timeout, spool, ..config(&mock) });
+    let full = Err(Undelivered::Failed(Failure::SinkFull));
+    let fill = async |topic: &'static str| {
+        let mut stored = 0;
+        while kafka.deliver(shipment(topic, 100, true)).await[0] != full {
+            stored += 100;
+        }
+        stored
+    };
+    // Each record takes about 80 bytes, and each file 8 KiB more.
+    let (first, second) = (fill("t").await, fill("u").await);
+    assert!((500..2_000).contains(&first), "{first}");
+    assert!((200..first).contains(&second), "{second} beside {first}");
+    let Readiness::Unavailable(sentence) = kafka.readiness(|| Readiness::Ready) else { panic!("ready") };
+    assert!(
+        sentence.starts_with("kafka does not answer, and the spools of all topics together hold "),
+        "{sentence}"
+    );
+    assert!(
+        sentence.ends_with("may hold 196608: bring kafka back, or raise spool.high_water_bytes"),
+        "{sentence}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a broker may take to say what it knows of a topic.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Spools that have no room for this are full to everybody.
+const SMALL_RECORD_BYTES: u64 = 64 << 10;
+
 /// Runs as long as the gateway does.
 pub(super) async fn run(shared: Weak<Shared>) {
     let mut known = BTreeSet::new();
@@ -43,11 +46,15 @@ pub(super) async fn run(shared: Weak<Shared>) {
 /// True: something is still to be mended.
 fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
     let replaced = shared.replace_failed_producer();
+    let revived = shared.revive_spools();
     let found = shared.look_up_expected(known);
     let troubled: Vec<Arc<Lane>> = shared.lanes().into_iter().filter(|lane| lane.alarm().is_some()).collect();
     for lane in &troubled {
-        if shared.look_up(&lane.topic) == Found::Topic {
-            lane.clear_alarm();
+        match shared.look_up(&lane.topic) {
+            Found::Topic => lane.clear_alarm(),
+            Found::Refused(_) => {}
+            // Nobody answers for the others either, and a producer that failed meanwhile waits.
+            Found::Unknown => break,
         }
     }
     if shared.is_refused() && shared.look_up_brokers() {
@@ -61,7 +68,7 @@ fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
         shared.heard();
     }
     let silent = shared.is_silent.load(Ordering::Relaxed);
-    !troubled.is_empty() || shared.is_refused() || silent || !replaced || !found
+    !troubled.is_empty() || shared.is_refused() || silent || !replaced || !revived || !found
 }
 
 /// What a broker says of a topic.
@@ -78,14 +85,14 @@ impl Shared {
     fn look_up_expected(&self, known: &mut BTreeSet<Arc<str>>) -> bool {
         let Some(topics) = self.topics.read().as_ref().map(|topics| topics()) else { return true };
         known.retain(|topic| topics.contains(topic));
-        let mut complete = true;
         for topic in topics.into_iter().filter(|topic| !known.contains(topic)).collect::<Vec<_>>() {
             let mut found = self.look_up(&topic);
             if found == Found::Refused(Refusal::NoTopic) && self.config.create_topics && self.create(&topic) {
                 found = Found::Topic;
             }
             match (found, self.open_lane(&topic)) {
-                (Found::Unknown, _) => complete = false,
+                // Nobody answers for the others either, and each would be waited for.
+                (Found::Unknown, _) => return false,
                 (Found::Refused(refusal), Ok(Some(lane))) => {
                     lane.note_refusal(refusal);
                     known.insert(topic);
@@ -93,7 +100,7 @@ impl Shared {
                 _ => drop(known.insert(topic)),
             }
         }
-        complete
+        true
     }
 
     /// Makes a topic with the brokers' defaults. Blocks.
@@ -139,7 +146,9 @@ impl Shared {
     fn has_a_spool_with_room(&self) -> bool {
         let lanes = self.lanes();
         let mut spools = lanes.iter().filter_map(|lane| lane.spool.as_ref());
-        spools.any(|spool| spool.is_open() && spool.has_room()) && self.local.has_a_disk_that_works()
+        self.spools_are_full(SMALL_RECORD_BYTES).is_none()
+            && spools.any(|spool| spool.is_open() && spool.has_room())
+            && self.local.has_a_disk_that_works()
     }
 
     fn look_up_brokers(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The sink on a disk that fails for one topic and not for another.
 
-mod disk;
+pub mod disk;
 
 use super::{Delivered, Local, Message, Readiness, Shipment, Undelivered};
 use crate::record::RecordIds;
