@@ -89,8 +89,6 @@ fn a_topics_share_of_the_spool_has_to_hold_two_of_its_files() {
     );
     assert_problems(
         "[kafka]\nbrokers = \"k:9092\"\n[spool]\ntopic_share_percent = 0\n",
-        &[
-            "4: spool.topic_share_percent = 0: it is below 1; write a whole number of at least 1",
-        ],
+        &["4: spool.topic_share_percent = 0: it is below 1; write a whole number of at least 1"],
     );
 }
