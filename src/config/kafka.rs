@@ -165,6 +165,7 @@ fn spool(tree: &mut Table, findings: &mut Findings) -> Option<log::Config> {
             "A file of the spool.",
             bytes(65_536..=16 * GIB),
         ),
+        commit_bytes_max: s.read("commit_bytes_max", r#""4MiB""#, "What one sync covers.", bytes(1..=GIB)),
         high_water_bytes: s.read(
             "high_water_bytes",
             r#""8GiB""#,
