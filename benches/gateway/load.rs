@@ -1,4 +1,4 @@
-//! Connections that send the same request again and again.
+//! Connections that each send the same request again and again.
 
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -15,19 +15,20 @@ pub fn request(path: &str, content_type: &str, body: &str) -> Bytes {
     ))
 }
 
-/// Answers a second, over so many connections. Anything but 200 ends the bench.
+/// Answers a second, over so many connections, among which the requests are dealt out. Anything but 200 ends the bench.
 pub fn rate(
     runtime: &tokio::runtime::Runtime,
     address: SocketAddr,
     connections: usize,
-    request: &Bytes,
+    requests: &[Bytes],
     time: Duration,
 ) -> f64 {
     runtime.block_on(async {
         let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let start = Instant::now();
         let clients: Vec<_> = (0..connections)
-            .map(|_| tokio::spawn(client(address, request.clone(), stop.clone(), answers.clone())))
+            .map(|number| requests[number % requests.len()].clone())
+            .map(|request| tokio::spawn(client(address, request, stop.clone(), answers.clone())))
             .collect();
         tokio::time::sleep(time).await;
         stop.store(true, Ordering::Relaxed);

@@ -4,9 +4,11 @@
 
 mod load;
 mod log;
+mod record;
 mod rules;
 mod serve;
 
+pub use record::record;
 use std::time::{Duration, Instant};
 
 /// How long each measurement takes, and how often it is repeated; medians are shown.
@@ -77,14 +79,4 @@ fn processor_seconds() -> f64 {
     let behind_the_name = stat.rsplit(')').next().unwrap_or_default();
     let fields = behind_the_name.split_whitespace().skip(11).take(2);
     fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
-}
-
-/// The record that everything is measured with: 198 bytes, as the comparison with other systems used.
-pub fn record(number: usize) -> String {
-    let record = format!(
-        r#"{{"transaction_id":"FT-{number:09}","timestamp":"2026-01-15T10:30:00Z","account_id":"ACC-{:06}","amount":129.95,"currency":"EUR","transaction_type":"purchase","merchant_id":"M-1","category":"food"}}"#,
-        number % 1_000_000
-    );
-    debug_assert!((190..=210).contains(&record.len()));
-    record
 }

@@ -64,8 +64,8 @@ pub fn compare_single_records(effort: Effort) {
     let in_memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let (disk, memory) = (gateway(&runtime, &on_disk), gateway(&runtime, &in_memory));
     let bare = bare_hyper(&runtime);
-    let request = request(rules::PATH, "application/json", &record(1));
-    let measure = |address| rate(&runtime, address, 64, &request, effort.time);
+    let requests = [request(rules::PATH, "application/json", &record(1))];
+    let measure = |address| rate(&runtime, address, 64, &requests, effort.time);
     contest(
         "single records over 64 connections, load generator beside it",
         "answers/s",
@@ -90,7 +90,7 @@ pub fn compare_batches(effort: Effort) {
     let gateway = gateway(&runtime, &of_gateway);
     let texts: Vec<String> = (0..BATCH).map(record).collect();
     let body: String = texts.iter().map(|text| format!("{text}\n")).collect();
-    let request = request(&format!("{}?results=errors", rules::PATH), "application/x-ndjson", &body);
+    let requests = [request(&format!("{}?results=errors", rules::PATH), "application/x-ndjson", &body)];
     contest(
         "batches of 1,000, 16 under way, on disk",
         "records/s",
@@ -100,7 +100,7 @@ pub fn compare_batches(effort: Effort) {
                 bare_loop(&log, &texts, effort.time)
             }),
             ("gateway: HTTP, plugin, log", &mut || {
-                rate(&runtime, gateway.data_address, 16, &request, effort.time) * BATCH as f64
+                rate(&runtime, gateway.data_address, 16, &requests, effort.time) * BATCH as f64
             }),
         ],
     );

@@ -1,147 +1,203 @@
-//! What a record costs on its way to Kafka: the whole gateway beside kcat, which is librdkafka alone, sending the
-//! same bytes to the same broker in the same run.
+//! What delivery costs: the whole gateway beside librdkafka alone (kcat), to the same brokers, side by side in one run.
 //!
-//! `cargo bench --bench kafka` (add `-- --quick` for a look). Needs Java, Maven and kcat. The broker, the load and
-//! what is measured share the machine's cores.
+//! `cargo bench --bench kafka` (add `-- --quick` for a look). Needs Java, Maven and kcat, as `tests/kafka` does.
 
-#[allow(dead_code, reason = "the suite that shares it needs more of it")]
+#[allow(dead_code, reason = "the tests that share it need more of it")]
 #[path = "../../tests/kafka/broker.rs"]
 mod broker;
+#[allow(dead_code, reason = "the tests that share it need more of it")]
+#[path = "../../tests/support/client.rs"]
+mod client;
 #[path = "../gateway/load.rs"]
 mod load;
-#[allow(dead_code, reason = "the suites that share it need more of it")]
+#[allow(dead_code, reason = "the tests that share it need more of it")]
 #[path = "../../tests/support/process.rs"]
 mod process;
-#[allow(dead_code, reason = "the suite that shares it needs more of it")]
+#[allow(dead_code, reason = "the tests that share it need more of it")]
 #[path = "../../tests/kafka/proxy.rs"]
 mod proxy;
+#[path = "../gateway/record.rs"]
+mod record;
+#[allow(dead_code, reason = "the tests that share it need more of it")]
+#[path = "../../tests/support/usage.rs"]
+mod usage;
 
 use broker::Broker;
+use bytes::Bytes;
+use client::Client;
 use load::{rate, request};
-use process::{Gateway, Launch};
+use process::{Launch, PATIENCE};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use record::record;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
+const PATH: &str = "/ingest-financial-transaction/";
 const TOPIC: &str = "raw_financial_transactions";
 const PARTITIONS: i32 = 3;
 const BATCH: usize = 1_000;
 
+/// How long a gateway is measured, how many records kcat sends, how often; medians are shown.
 struct Effort {
     time: Duration,
+    records: usize,
     rounds: usize,
-    /// What kcat sends: about as long as `time` takes, and enough that its start does not count.
-    kcat_records: usize,
 }
 
-/// Records a second, and the processor's seconds that a million of them cost whoever sent them.
-type Figures = (f64, f64);
+/// What a run came to.
+#[derive(Clone, Copy)]
+struct Rate {
+    records_a_second: f64,
+    /// Of the gateway's or kcat's process alone.
+    cpu_seconds_a_million: f64,
+}
+
+/// Where records go to.
+enum Target {
+    Broker(Broker),
+    Mock(MockCluster<'static, rdkafka::producer::DefaultProducerContext>),
+}
 
 fn main() {
     let effort = if std::env::args().any(|argument| argument == "--quick") {
-        Effort { time: Duration::from_millis(1_500), rounds: 3, kcat_records: 1_000_000 }
+        Effort { time: Duration::from_secs(1), records: 1_000_000, rounds: 3 }
     } else {
-        Effort { time: Duration::from_secs(5), rounds: 5, kcat_records: 4_000_000 }
+        Effort { time: Duration::from_secs(5), records: 3_000_000, rounds: 5 }
     };
     let directory = tempfile::tempdir().unwrap();
     let lines = directory.path().join("records");
-    let text: String = (0..effort.kcat_records).map(|number| record(number) + "\n").collect();
-    std::fs::write(&lines, text).unwrap();
-
-    let mock: MockCluster<'static, DefaultProducerContext> = MockCluster::new(1).unwrap();
+    write_lines(&lines, effort.records);
+    let runtime = Runtime::new().unwrap();
+    let mock = MockCluster::new(1).unwrap();
     mock.create_topic(TOPIC, PARTITIONS, 1).unwrap();
-    compare("librdkafka's mock broker, in memory", &mock.bootstrap_servers(), &lines, &effort);
-
-    let broker = Broker::start();
-    broker.create_topic(TOPIC, PARTITIONS, &[]);
-    compare("Apache Kafka, acks=all", &broker.address.to_string(), &lines, &effort);
+    compare("librdkafka's mock cluster", &Target::Mock(mock), &runtime, &lines, &effort);
+    compare("Apache Kafka, one node", &Target::Broker(Broker::start()), &runtime, &lines, &effort);
 }
 
-/// Runs all in turn, round by round, and shows medians beside kcat's.
-fn compare(title: &str, brokers: &str, lines: &Path, effort: &Effort) {
-    let directory = tempfile::tempdir().unwrap();
-    let gateway = launch(directory.path(), brokers);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let path = "/ingest-financial-transaction/?results=errors";
-    let body: String = (0..BATCH).map(|number| record(number) + "\n").collect();
-    let batch = request(path, "application/x-ndjson", &body);
-    let single = request(path, "application/json", &record(1));
-    let serve = |connections, request, records| {
-        let busy = processor_seconds(gateway.child.id(), OWN);
-        let start = Instant::now();
-        let rate = rate(&runtime, gateway.data_address, connections, request, effort.time) * records as f64;
-        let cost = processor_seconds(gateway.child.id(), OWN) - busy;
-        (rate, cost * 1e6 / (rate * start.elapsed().as_secs_f64()))
+fn write_lines(path: &Path, records: usize) {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    for number in 0..records {
+        writeln!(file, "{}", record(number)).unwrap();
+    }
+    file.flush().unwrap();
+}
+
+fn compare(name: &str, target: &Target, runtime: &Runtime, lines: &Path, effort: &Effort) {
+    println!("\n{name}, {PARTITIONS} partitions, load generator and broker beside it");
+    // As many keys as connections, so that each partition has its share.
+    let singles: Vec<Bytes> = (0..64).map(|n| request(PATH, "application/json", &record(n))).collect();
+    let batch: String = (0..BATCH).map(|number| record(number) + "\n").collect();
+    let batches = [request(&format!("{PATH}?results=errors"), "application/x-ndjson", &batch)];
+    let gateway = |connections: usize, requests: &[Bytes], records: usize| {
+        target.run(|brokers| through_gateway(runtime, brokers, connections, requests, records, effort.time))
     };
-    type Contestant<'a> = (&'a str, &'a dyn Fn() -> Figures);
-    let contestants: [Contestant<'_>; 3] = [
-        ("kcat: librdkafka alone, no HTTP, rules or headers", &|| kcat(brokers, lines, effort.kcat_records)),
-        ("gateway, batches of 1,000 over 16 connections", &|| serve(16, &batch, BATCH)),
-        ("gateway, single records over 64 connections", &|| serve(64, &single, 1)),
+    let contestants: [(&str, &dyn Fn() -> Rate); 3] = [
+        ("kcat: librdkafka alone, from a file", &|| {
+            target.run(|brokers| kcat(brokers, lines, effort.records))
+        }),
+        ("gateway: batches of 1,000 over 16 connections", &|| gateway(16, &batches, BATCH)),
+        ("gateway: single records over 64 connections", &|| gateway(64, &singles, 1)),
     ];
-    println!("\n{title}");
-    let mut results = contestants.map(|_| Vec::new());
+    let mut results = vec![Vec::new(); contestants.len()];
     for _ in 0..effort.rounds {
         for (result, (_, run)) in results.iter_mut().zip(&contestants) {
             result.push(run());
         }
     }
-    let mut first = None;
-    for (mut result, (name, _)) in results.into_iter().zip(contestants) {
-        result.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let (median, cost) = result[result.len() / 2];
-        let base = *first.get_or_insert(median);
+    let base = median(&results[0]);
+    for (result, (name, _)) in results.iter().zip(&contestants) {
+        let Rate { records_a_second, cpu_seconds_a_million } = median(result);
         println!(
-            "  {name:<52} {median:>10.0} records/s   {:>5.2} of kcat   {cost:>6.2} CPU-s a million   (from {:.0} to {:.0})",
-            median / base,
-            result[0].0,
-            result[result.len() - 1].0,
+            "  {name:<48} {records_a_second:>10.0} records/s   {:>5.2} of kcat   {cpu_seconds_a_million:>6.2} CPU-s a \
+             million   {:>5.1} times kcat",
+            records_a_second / base.records_a_second,
+            cpu_seconds_a_million / base.cpu_seconds_a_million,
         );
     }
 }
 
-fn launch(directory: &Path, brokers: &str) -> Gateway {
-    let config = directory.join("kafka.toml");
-    // A broker that is slow for a moment must not turn this into a measurement of the spool.
-    std::fs::write(&config, format!("[kafka]\nbrokers = \"{brokers}\"\nproduce_timeout_ms = 20000\n"))
-        .unwrap();
-    Launch::serve(&directory.join("data")).config(&config).start()
+fn median(rates: &[Rate]) -> Rate {
+    let middle = |of: fn(&Rate) -> f64| {
+        let mut values: Vec<f64> = rates.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    Rate {
+        records_a_second: middle(|rate| rate.records_a_second),
+        cpu_seconds_a_million: middle(|rate| rate.cpu_seconds_a_million),
+    }
 }
 
-fn kcat(brokers: &str, lines: &Path, records: usize) -> Figures {
-    let (start, busy) = (Instant::now(), processor_seconds(std::process::id(), CHILDREN));
-    let settings =
-        ["acks=all", "enable.idempotence=true", "linger.ms=1", "queue.buffering.max.messages=1000000"];
-    let status = Command::new("kcat")
-        .args(["-P", "-b", brokers, "-t", TOPIC, "-l"])
+impl Target {
+    /// With a topic of its own, which is deleted after the run: at such rates a disk fills within the hour.
+    fn run(&self, measure: impl Fn(&str) -> Rate) -> Rate {
+        match self {
+            Target::Mock(mock) => measure(&mock.bootstrap_servers()),
+            Target::Broker(broker) => {
+                broker.create_topic(TOPIC, PARTITIONS, &[]);
+                let rate = measure(&broker.gateway_address.to_string());
+                broker.delete_topic(TOPIC);
+                rate
+            }
+        }
+    }
+}
+
+/// HTTP, plugin and Kafka, with the default configuration.
+fn through_gateway(
+    runtime: &Runtime,
+    brokers: &str,
+    connections: usize,
+    requests: &[Bytes],
+    records: usize,
+    time: Duration,
+) -> Rate {
+    let directory = tempfile::tempdir().unwrap();
+    let mut launch = Launch::serve(&directory.path().join("data"));
+    launch.command.args(["--kafka", brokers]);
+    let mut gateway = launch.start();
+    let (start, mut client) = (Instant::now(), Client::connect(gateway.data_address).unwrap());
+    while client.post(PATH, "application/json", record(0).as_bytes()).unwrap().status != 200 {
+        assert!(start.elapsed() < PATIENCE, "it does not deliver: {}", gateway.said());
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    // Connections are made and buffers have grown before it counts.
+    rate(runtime, gateway.data_address, connections, requests, time / 4);
+    let (begun, before) = (Instant::now(), usage::cpu_time(gateway.child.id()));
+    let records_a_second = rate(runtime, gateway.data_address, connections, requests, time) * records as f64;
+    let busy = usage::cpu_time(gateway.child.id()) - before;
+    let delivered = records_a_second * begun.elapsed().as_secs_f64();
+    gateway.signal("-TERM");
+    gateway.exit();
+    Rate { records_a_second, cpu_seconds_a_million: busy.as_secs_f64() / delivered * 1e6 }
+}
+
+/// As the gateway's own producer is set, but for what it does before and after.
+fn kcat(brokers: &str, lines: &Path, records: usize) -> Rate {
+    let start = Instant::now();
+    let mut child = Command::new("kcat")
+        .args(["-P", "-b", brokers, "-t", TOPIC, "-X", "acks=all", "-X", "enable.idempotence=true"])
+        .args(["-X", "linger.ms=1", "-X", "compression.codec=lz4", "-l"])
         .arg(lines)
-        .args(settings.iter().flat_map(|setting| ["-X", setting]))
-        .status()
-        .expect("kcat sends records");
-    assert!(status.success());
-    let cost = processor_seconds(std::process::id(), CHILDREN) - busy;
-    (records as f64 / start.elapsed().as_secs_f64(), cost * 1e6 / records as f64)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("kcat sends the records");
+    // One that has ended keeps its times until it is waited for.
+    while !has_ended(child.id()) {
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    let (time, busy) = (start.elapsed(), usage::cpu_time(child.id()));
+    assert!(child.wait().unwrap().success(), "kcat failed");
+    Rate {
+        records_a_second: records as f64 / time.as_secs_f64(),
+        cpu_seconds_a_million: busy.as_secs_f64() / records as f64 * 1e6,
+    }
 }
 
-/// Which times of proc_pid_stat(5): user's and system's of the process itself (14 and 15), or of those of its
-/// children that have ended (16 and 17). Here they are counted from behind the name.
-const OWN: usize = 11;
-const CHILDREN: usize = 13;
-
-fn processor_seconds(process: u32, from: usize) -> f64 {
-    const TICKS_A_SECOND: f64 = 100.0;
+fn has_ended(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let behind_the_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields = behind_the_name.split_whitespace().skip(from).take(2);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
-}
-
-/// 198 bytes, as in the other benchmark.
-fn record(number: usize) -> String {
-    format!(
-        r#"{{"transaction_id":"FT-{number:09}","timestamp":"2026-01-15T10:30:00Z","account_id":"ACC-{:06}","amount":129.95,"currency":"EUR","transaction_type":"purchase","merchant_id":"M-1","category":"food"}}"#,
-        number % 1_000_000
-    )
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }

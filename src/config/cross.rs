@@ -3,7 +3,7 @@
 use super::Config;
 use super::problem::{Origin, Problem};
 use crate::plugin::Limits;
-use crate::sink::log::ENTRY_BYTES_MAX;
+use crate::sink::log::{self, ENTRY_BYTES_MAX};
 use std::net::SocketAddr;
 
 /// What a record has in the log beside what it brought and its plugin added: a segment's header, the frame, the
@@ -79,25 +79,9 @@ fn overlap(data: SocketAddr, admin: SocketAddr) -> bool {
 
 fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
     let log = &config.sink.log;
-    at_most(
-        ("sink.commit_bytes_max + 64KiB", log.commit_bytes_max.saturating_add(64 << 10)),
-        ("sink.segment_bytes", log.segment_bytes),
-        "so that what one sync covers would not fit into a file",
-        problems,
-    );
-    at_most(
-        ("2 * sink.segment_bytes", log.segment_bytes.saturating_mul(2)),
-        ("sink.high_water_bytes", log.high_water_bytes),
-        "so that the last file alone would keep the log full",
-        problems,
-    );
-    if let Some(spool) = config.sink.kafka.as_ref().and_then(|kafka| kafka.spool.as_ref()) {
-        at_most(
-            ("2 * spool.segment_bytes", spool.log.segment_bytes.saturating_mul(2)),
-            ("spool.topic_share_percent of spool.high_water_bytes", spool.log.high_water_bytes),
-            "so that the last file alone would keep a topic's spool full",
-            problems,
-        );
+    check_files("sink", log, "sink.high_water_bytes", problems);
+    if let Some(spool) = spool(config) {
+        check_files("spool", spool, "spool.topic_share_percent of spool.high_water_bytes", problems);
     }
     if let Some(retention) = log.retention_bytes {
         at_most(
@@ -109,6 +93,26 @@ fn check_sink(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+fn spool(config: &Config) -> Option<&log::Config> {
+    Some(&config.sink.kafka.as_ref()?.spool.as_ref()?.log)
+}
+
+fn check_files(section: &str, log: &log::Config, high_water: &str, problems: &mut Vec<Problem>) {
+    let key = |name: &str| format!("{section}.{name}");
+    at_most(
+        (&(key("commit_bytes_max") + " + 64KiB"), log.commit_bytes_max.saturating_add(64 << 10)),
+        (&key("segment_bytes"), log.segment_bytes),
+        "so that what one sync covers would not fit into a file",
+        problems,
+    );
+    at_most(
+        (&format!("2 * {}", key("segment_bytes")), log.segment_bytes.saturating_mul(2)),
+        (high_water, log.high_water_bytes),
+        "so that the last file alone would keep the log full",
+        problems,
+    );
+}
+
 /// Whether the log takes all that a plugin may make of a record: the record as it was posted with a key and headers,
 /// or another value in its place.
 fn check_message(section: &str, limits: &Limits, config: &Config, problems: &mut Vec<Problem>) {
@@ -117,11 +121,18 @@ fn check_message(section: &str, limits: &Limits, config: &Config, problems: &mut
     let key = format!("http.record_bytes_max + {section}.output_bytes_max + 64KiB");
     let lower = format!("lower http.record_bytes_max or {section}.output_bytes_max");
     let log = &config.sink.log;
-    for (name, bound, consequence) in [
+    let of_spool = spool(config).map(|spool| {
+        [
+            ("spool.segment_bytes", spool.segment_bytes, "fit into a file of the spool"),
+            ("spool.queue_bytes_max", spool.queue_bytes_max, "wait for the disk"),
+        ]
+    });
+    let of_sink = [
         ("sink.segment_bytes", log.segment_bytes, "fit into a file of the log"),
         ("sink.queue_bytes_max", log.queue_bytes_max, "wait for the disk"),
         ("the log's bound for one record", ENTRY_BYTES_MAX, "be framed"),
-    ] {
+    ];
+    for (name, bound, consequence) in of_sink.into_iter().chain(of_spool.into_iter().flatten()) {
         if value > bound {
             problems.push(Problem {
                 origin: Origin::Default,
@@ -130,7 +141,7 @@ fn check_message(section: &str, limits: &Limits, config: &Config, problems: &mut
                 fault: format!(
                     "it is above {name} = {bound}, so that the largest record could not {consequence}"
                 ),
-                remedy: match name.starts_with("sink.") {
+                remedy: match name.contains('.') {
                     true => format!("{lower}, or raise {name}"),
                     false => lower.clone(),
                 },

@@ -178,6 +178,7 @@ fn spool(tree: &mut Table, findings: &mut Findings) -> Option<SpoolConfig> {
             "A file of the spool.",
             bytes(65_536..=16 * GIB),
         ),
+        commit_bytes_max: s.read("commit_bytes_max", r#""4MiB""#, "What one sync covers.", bytes(1..=GIB)),
         free_bytes_min: s.read(
             "free_bytes_min",
             r#""256MiB""#,

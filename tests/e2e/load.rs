@@ -1,8 +1,8 @@
 //! Clients that know what they sent and what they were told, and the oracle that compares it with the log.
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use sluicegate::sink::log::{Read, Reader, log_path};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +42,27 @@ pub struct Account {
     pub refused: usize,
     /// Answers that were 202.
     pub stored: usize,
+    /// Records by what their clients were told, in the words of the gateway's own counter.
+    pub outcomes: BTreeMap<String, u64>,
     /// The longest that anybody waited for an answer.
     pub slowest: Duration,
+}
+
+impl Account {
+    /// Books what an answer says of its records. A refusal as a whole says nothing of any.
+    pub fn book(&mut self, answer: &Answer, is_batch: bool) {
+        if is_batch {
+            let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            for (outcome, count) in told["counts"].as_object().into_iter().flatten() {
+                *self.outcomes.entry(outcome.clone()).or_default() += count.as_u64().unwrap();
+            }
+        } else if let Some((_, outcome)) = [(200, "committed"), (202, "stored"), (422, "rejected")]
+            .iter()
+            .find(|(code, _)| *code == answer.status)
+        {
+            *self.outcomes.entry((*outcome).to_owned()).or_default() += 1;
+        }
+    }
 }
 
 pub struct Load {
@@ -54,13 +73,27 @@ pub struct Load {
 impl Load {
     /// Clients that post singly and in batches until the gateway goes away or `stop` is called.
     pub fn start(address: SocketAddr, clients: usize, account: &Arc<Mutex<Account>>) -> Load {
+        Load::paced(address, clients, Duration::ZERO, account)
+    }
+
+    /// The same, with a pause after each answer.
+    pub fn paced(
+        address: SocketAddr,
+        clients: usize,
+        pause: Duration,
+        account: &Arc<Mutex<Account>>,
+    ) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let clients = (0..clients)
             .map(|client| {
                 let (account, stop) = (account.clone(), stop.clone());
                 std::thread::spawn(move || {
                     let Ok(mut connection) = Client::connect(address) else { return };
-                    while !stop.load(Ordering::Relaxed) && post(&mut connection, client, &account).is_ok() {}
+                    while !stop.load(Ordering::Relaxed) && post(&mut connection, client, &account).is_ok() {
+                        if !pause.is_zero() {
+                            std::thread::park_timeout(pause);
+                        }
+                    }
                 })
             })
             .collect();
@@ -99,6 +132,7 @@ fn post(connection: &mut Client, client: usize, account: &Mutex<Account>) -> std
     let answer = connection.post(PATH, kind, text.as_bytes())?;
     let mut account = account.lock().unwrap();
     account.slowest = account.slowest.max(begun.elapsed());
+    account.book(&answer, size > 1);
     account.stored += usize::from(answer.status == 202 || (size > 1 && says_stored(&answer.body)));
     match answer.status {
         200 | 202 | 207 | 422 => {

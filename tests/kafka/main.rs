@@ -1,20 +1,21 @@
 //! The promise of delivery against a real broker. Run by `cargo test --test kafka`; needs Java, Maven (which fetches
 //! the broker once a machine) and `kcat`, an independent client that says what arrived.
 //!
-//! `SLUICEGATE_SEED` repeats a campaign.
+//! Faults in any order, and the gateway's own end in every state, are in `tests/faults`.
 
 mod broker;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/client.rs"]
 mod client;
-mod kill;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../e2e/load.rs"]
 mod load;
+mod oracle;
 mod outage;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/process.rs"]
 mod process;
+#[allow(dead_code, reason = "other suites that share it need more of it")]
 mod proxy;
 mod refusal;
 mod secure;

@@ -1,20 +1,17 @@
 //! The broker goes away and comes back, under load.
 
 use crate::broker::Broker;
-use crate::client::Client;
-use crate::load::{Account, Load, PATH, TOPIC, Verdict, body, judge_values};
-use crate::process::{Gateway, Launch, PATIENCE};
-use crate::proxy::{Fault, Proxy};
+use crate::load::{Account, Load, TOPIC};
+use crate::oracle::{recovered, verdict};
+use crate::process::Launch;
 use crate::topic;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const CLIENTS: usize = 50;
-/// A client that only asks whether a gateway works again.
-const PROBE: usize = 1_000;
 /// The produce timeout of these gateways, and what an answer may take beyond it on a busy machine.
 const PRODUCE_TIMEOUT: Duration = Duration::from_millis(1_000);
 const MARGIN: Duration = Duration::from_millis(5_000);
@@ -39,54 +36,6 @@ pub fn launch_with(data: &Path, brokers: SocketAddr, timeout: Duration) -> Launc
 
 fn pause(milliseconds: u64) {
     std::thread::park_timeout(Duration::from_millis(milliseconds));
-}
-
-/// Waits until a fresh record goes straight to the broker.
-pub fn recovered(gateway: &Gateway, account: &Mutex<Account>) {
-    let start = Instant::now();
-    let mut client = Client::connect(gateway.data_address).unwrap();
-    loop {
-        let number = {
-            let mut account = account.lock().unwrap();
-            let next = account.next.entry(PROBE).or_default();
-            // Of seven numbers one is to be rejected: it is passed over.
-            *next += if *next % 7 == 2 { 2 } else { 1 };
-            *next - 1
-        };
-        let answer = client.post(PATH, "application/json", body((PROBE, number)).as_bytes()).unwrap();
-        if matches!(answer.status, 200 | 202) {
-            account.lock().unwrap().acked.insert((PROBE, number));
-        }
-        if answer.status == 200 {
-            return;
-        }
-        assert!(
-            start.elapsed() < 2 * PATIENCE,
-            "it does not recover: {}",
-            String::from_utf8_lossy(&answer.body)
-        );
-        pause(50);
-    }
-}
-
-pub fn verdict(name: &str, broker: &Broker, account: &Mutex<Account>) -> Verdict {
-    let account = account.lock().unwrap();
-    let arrived = topic::read(broker, TOPIC);
-    let verdict = judge_values(arrived.into_iter().map(|arrived| arrived.value), &account);
-    println!(
-        "{name}: {} acknowledged ({} answers stored, {} refused, slowest {:?}), {} delivered, {} duplicates, {} lost",
-        verdict.acked,
-        account.stored,
-        account.refused,
-        account.slowest,
-        verdict.delivered,
-        verdict.duplicates,
-        verdict.lost.len()
-    );
-    assert!(verdict.acked > 100, "too little was acknowledged to prove anything");
-    assert!(verdict.lost.is_empty(), "lost: {:?}", &verdict.lost[..verdict.lost.len().min(20)]);
-    assert!(verdict.wrong.is_empty(), "{}", verdict.wrong[..verdict.wrong.len().min(20)].join("\n"));
-    verdict
 }
 
 #[test]
@@ -126,7 +75,12 @@ fn a_broker_that_is_killed_costs_no_record_and_no_order() {
     for _ in 0..2 {
         pause(2_000);
         broker.kill();
-        pause(6_000);
+        // What was on its way when it died may have been answered: by now nobody waits for that any more.
+        pause(2_000);
+        let before = account.lock().unwrap().outcomes["committed"];
+        pause(4_000);
+        let after = account.lock().unwrap().outcomes["committed"];
+        assert_eq!(before, after, "an answer was 200 without a broker");
         broker.run();
     }
     pause(3_000);
@@ -159,39 +113,6 @@ fn a_broker_that_stands_still_for_45_seconds_costs_no_record_and_no_order() {
     let account = account.lock().unwrap();
     assert!(account.stored > 100 && account.refused == 0);
     assert!(account.slowest < PRODUCE_TIMEOUT + MARGIN, "{:?}", account.slowest);
-}
-
-#[test]
-fn connections_that_break_hang_or_lose_an_answer_cost_no_record_and_no_order() {
-    let proxy = Proxy::start();
-    let broker = Broker::behind(Some(&proxy));
-    broker.create_topic(TOPIC, 3, &[]);
-    let directory = tempfile::tempdir().unwrap();
-    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
-    let account = Arc::new(Mutex::new(Account::default()));
-    recovered(&gateway, &account);
-    let load = Load::start(gateway.data_address, 16, &account);
-    for fault in [
-        Fault::CutAfterProduce,
-        Fault::Delay(Duration::from_millis(300)),
-        Fault::Blackhole,
-        Fault::CutAfterProduce,
-        Fault::Refuse,
-        Fault::CutAfterProduce,
-    ] {
-        pause(500);
-        proxy.set(fault);
-        if fault == Fault::Refuse {
-            proxy.cut();
-        }
-        pause(3_000);
-        proxy.set(Fault::None);
-        proxy.cut();
-    }
-    pause(1_000);
-    load.stop();
-    recovered(&gateway, &account);
-    verdict("connections at fault", &broker, &account);
 }
 
 #[test]

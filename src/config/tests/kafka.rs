@@ -83,7 +83,7 @@ fn a_topics_share_of_the_spool_has_to_hold_two_of_its_files() {
         "[kafka]\nbrokers = \"k:9092\"\n[spool]\nhigh_water_bytes = \"200MiB\"\n",
         &[
             "2 * spool.segment_bytes = 134217728: it is above spool.topic_share_percent of spool.high_water_bytes = \
-             104857600, so that the last file alone would keep a topic's spool full; lower 2 * spool.segment_bytes or \
+             104857600, so that the last file alone would keep the log full; lower 2 * spool.segment_bytes or \
              raise spool.topic_share_percent of spool.high_water_bytes",
         ],
     );
