@@ -111,6 +111,8 @@ impl PluginConfig {
 pub struct RoutePolicy {
     pub on_invalid: OnInvalid,
     pub on_outage: OnOutage,
+    /// Whether its rejected records are kept for the operator. None: as it is said for all routes.
+    pub rejected_dead_letters: Option<bool>,
 }
 
 /// What becomes of a batch with a rejected record in it.
