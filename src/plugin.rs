@@ -216,6 +216,14 @@ impl Plugins {
         topics.into_iter().collect()
     }
 
+    /// Where the dead letters of all routes lie.
+    pub fn dead_letter_topics(&self) -> Vec<Arc<str>> {
+        let snapshot = self.snapshot();
+        let routes = snapshot.generations.iter().flat_map(|generation| &generation.manifest.routes);
+        let kept: BTreeSet<Arc<str>> = routes.map(|route| route.dead_letters.clone()).collect();
+        kept.into_iter().collect()
+    }
+
     /// Looks at the directory now, and again at what was refused before.
     ///
     /// # Errors
