@@ -4,10 +4,12 @@
 //! `SLUICEGATE_SEED` repeats a campaign.
 
 mod broker;
+mod check;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/client.rs"]
 mod client;
 mod kill;
+mod letters;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../e2e/load.rs"]
 mod load;
