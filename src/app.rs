@@ -5,7 +5,7 @@ use crate::http::{self, Admin, Gateway, Memory};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
-use crate::sink::{self, Sink};
+use crate::sink::{self, DeadLetterPlace, Sink};
 use crate::telemetry::Metrics;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -91,8 +91,8 @@ impl App {
         })
         .await;
         observe(&metrics, &sink, &memory);
-        let live = plugins.clone();
-        sink.look_after(Box::new(move || live.topics()));
+        let (live, place) = (plugins.clone(), config.sink.dead_letters.to);
+        sink.look_after(Box::new(move || topics_in_kafka(&live, place)));
         Ok(App::serve(config, metrics, sink, plugins, memory, [data_listener, admin_listener]))
     }
 
@@ -185,6 +185,16 @@ impl App {
         }
         left
     }
+}
+
+/// The topics that Kafka has to have: those that plugins may write to, and where their dead letters go there, theirs.
+pub fn topics_in_kafka(plugins: &Plugins, dead_letters: DeadLetterPlace) -> Vec<Arc<str>> {
+    let mut topics = plugins.topics();
+    match dead_letters {
+        DeadLetterPlace::Local => {}
+        DeadLetterPlace::Kafka => topics.extend(plugins.dead_letter_topics()),
+    }
+    topics
 }
 
 async fn bind(

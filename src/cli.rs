@@ -25,7 +25,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {
     Well,
-    /// A plugin or the data is not as it should be.
+    /// A plugin, the data or Kafka is not as it should be.
     Unsound,
     /// The configuration or the usage is wrong. clap ends with the same.
     Usage,
@@ -46,7 +46,7 @@ impl From<Exit> for ExitCode {
 
 /// An ingestion gateway whose rules are WebAssembly components, swapped live.
 ///
-/// Exit codes: 0 well, 1 a plugin or the data is not, 2 configuration or usage, 3 stopped with records in the spool.
+/// Exit codes: 0 well, 1 a plugin, the data or Kafka is not, 2 configuration or usage, 3 stopped with records in the spool.
 #[derive(Parser)]
 #[command(name = "sluicegate", version)]
 struct Arguments {
@@ -61,7 +61,7 @@ enum Command {
     /// Needs no configuration: plugins from ./plugins, data in ./data, data port 127.0.0.1:8080, admin port
     /// 127.0.0.1:8081.
     Serve(ConfigArguments),
-    /// Say all that is wrong with configuration and plugins, and start nothing.
+    /// Say all that is wrong with configuration, plugins and the topics they need in Kafka, and start nothing.
     Check(check::CheckArguments),
     /// Print the records of a topic from the local log, a line each.
     Tail(tail::TailArguments),

@@ -111,6 +111,8 @@ impl PluginConfig {
 pub struct RoutePolicy {
     pub on_invalid: OnInvalid,
     pub on_outage: OnOutage,
+    /// Whether its rejected records are kept for the operator. None: as it is said for all routes.
+    pub rejected_dead_letters: Option<bool>,
 }
 
 /// What becomes of a batch with a rejected record in it.
@@ -212,6 +214,14 @@ impl Plugins {
         let routes = snapshot.generations.iter().flat_map(|generation| &generation.manifest.routes);
         let topics: BTreeSet<Arc<str>> = routes.flat_map(|route| route.topics.iter().cloned()).collect();
         topics.into_iter().collect()
+    }
+
+    /// Where the dead letters of all routes lie.
+    pub fn dead_letter_topics(&self) -> Vec<Arc<str>> {
+        let snapshot = self.snapshot();
+        let routes = snapshot.generations.iter().flat_map(|generation| &generation.manifest.routes);
+        let kept: BTreeSet<Arc<str>> = routes.map(|route| route.dead_letters.clone()).collect();
+        kept.into_iter().collect()
     }
 
     /// Looks at the directory now, and again at what was refused before.

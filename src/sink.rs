@@ -9,8 +9,9 @@ mod trouble;
 
 pub use dead_letter::{DeadLetterPlace, DeadLetters, Room};
 pub use kafka::{
-    Config as KafkaConfig, ConfigError as KafkaConfigError, RecordHeaders, Sasl, Security, SpoolConfig,
-    StartError, Timestamps, Topics,
+    Config as KafkaConfig, ConfigError as KafkaConfigError, KafkaLetter, KafkaLetters, LettersError,
+    RecordHeaders, Sasl, Security, SpoolConfig, StartError, Survey, SurveyedTopic, Timestamps, TopicState,
+    Topics,
 };
 pub use log::OpenError;
 pub use shipment::{Delivered, Headers, Message, Shipment, Undelivered};
@@ -84,7 +85,7 @@ impl Sink {
         }
     }
 
-    /// Tells Kafka what topics there will be records for, so that what is missing is known before they come.
+    /// Tells Kafka what topics there will be records or dead letters for, so that what is missing is known before they come.
     pub fn look_after(&self, topics: Topics) {
         if let Some(kafka) = &self.kafka {
             kafka.look_after(topics);

@@ -156,6 +156,24 @@ fn check_tells_every_problem_as_text_and_as_json() {
 }
 
 #[test]
+fn check_tells_a_broker_that_nobody_reaches_and_what_to_do() {
+    // Nobody listens on port 1.
+    let plugins = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins");
+    let arguments = ["check", "--plugins", plugins, "--kafka", "127.0.0.1:1"];
+    let output = run(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "the configuration is right, the world is not");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["well"], report["problems"].as_array().unwrap().len()), (&false.into(), 0));
+    let trouble = report["kafka"]["trouble"].as_str().unwrap();
+    let start = "kafka at 127.0.0.1:1 does not answer: start it, or correct kafka.brokers (";
+    assert!(trouble.starts_with(start), "{trouble}");
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains(&format!("\nkafka: 1 wrong, 0 topics found at 127.0.0.1:1\n  {start}")), "{said}");
+}
+
+#[test]
 fn the_printed_configuration_is_the_committed_one() {
     let output = run(&["check", "--print-config"]);
     assert_eq!(output.status.code(), Some(0));

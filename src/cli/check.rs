@@ -1,9 +1,13 @@
 //! `sluicegate check`.
 
+mod kafka;
+
 use super::scratch::Scratch;
 use super::{ConfigArguments, Exit, complain, print, variables};
+use crate::app::topics_in_kafka;
 use crate::config::{self, Config, Origin, Problems};
 use crate::plugin::{Plugins, RefusedFile, StartError, Status};
+use crate::sink::Survey;
 use crate::telemetry::Metrics;
 use clap::Args;
 use serde_json::{Value, json};
@@ -26,6 +30,8 @@ struct Report {
     notices: Vec<String>,
     /// None: not looked at, as where they are is part of what is wrong.
     plugins: Option<Result<Status, StartError>>,
+    /// None: there is no Kafka, or it is not known which topics it is to have.
+    kafka: Option<Survey>,
 }
 
 pub(super) fn run(arguments: CheckArguments) -> Exit {
@@ -33,11 +39,11 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
         return print(config::print_reference().trim_end()).err().unwrap_or(Exit::Well);
     }
     let report = match Config::load(arguments.config.into(), variables()) {
-        Err(problems) => Report { config: Err(problems), notices: Vec::new(), plugins: None },
+        Err(problems) => Report { config: Err(problems), notices: Vec::new(), plugins: None, kafka: None },
         Ok(config) => {
             let notices = config.notices.clone();
-            match check_plugins(config) {
-                Ok(plugins) => Report { config: Ok(()), notices, plugins: Some(plugins) },
+            match look_around(config) {
+                Ok((plugins, kafka)) => Report { config: Ok(()), notices, plugins: Some(plugins), kafka },
                 Err(error) => {
                     complain(format_args!(
                         "the plugins cannot be tried ({error}); make room there, or name another directory by TMPDIR"
@@ -51,15 +57,21 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
     print(text).err().unwrap_or_else(|| report.exit())
 }
 
-/// Loads them as `serve` does. What it would keep for the next start is thrown away: a gateway that runs on the
-/// same data must not notice.
-fn check_plugins(config: Config) -> std::io::Result<Result<Status, StartError>> {
+/// Loads the plugins as `serve` does, and asks Kafka for their topics. What would be kept of the plugins for the next
+/// start is thrown away: a gateway that runs on the same data must not notice.
+fn look_around(config: Config) -> std::io::Result<(Result<Status, StartError>, Option<Survey>)> {
     let scratch = Scratch::create()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _entered = runtime.enter();
     let metrics = Metrics::new(&config.telemetry);
     let plugins = crate::plugin::Config { state_directory: scratch.path().to_owned(), ..config.plugins };
-    Ok(Plugins::start(plugins, metrics).map(|plugins| plugins.status()))
+    let plugins = match Plugins::start(plugins, metrics) {
+        Ok(plugins) => plugins,
+        Err(error) => return Ok((Err(error), None)),
+    };
+    let topics = topics_in_kafka(&plugins, config.sink.dead_letters.to);
+    let survey = config.sink.kafka.map(|kafka| Survey::take(&kafka, &topics));
+    Ok((Ok(plugins.status()), survey))
 }
 
 impl Report {
@@ -67,6 +79,7 @@ impl Report {
         match (&self.config, &self.plugins) {
             (Err(_), _) | (_, Some(Err(_))) => Exit::Usage,
             (Ok(()), Some(Ok(status))) if !is_sound(status) => Exit::Unsound,
+            _ if self.kafka.as_ref().is_some_and(|survey| !survey.is_sound()) => Exit::Unsound,
             _ => Exit::Well,
         }
     }
@@ -93,6 +106,9 @@ impl Report {
             Some(Err(error)) => lines.push(format!("plugins: {error}")),
             Some(Ok(status)) => plugin_lines(status, &mut lines),
         }
+        if let Some(survey) = &self.kafka {
+            kafka::lines(survey, &mut lines);
+        }
         lines
     }
 
@@ -111,6 +127,7 @@ impl Report {
             "problems": problems,
             "notices": self.notices().collect::<Vec<_>>(),
             "plugins": plugins,
+            "kafka": self.kafka.as_ref().map(kafka::as_json),
         })
     }
 }
@@ -215,7 +232,7 @@ mod tests {
     use std::time::SystemTime;
 
     fn report(status: Status) -> Report {
-        Report { config: Ok(()), notices: vec![], plugins: Some(Ok(status)) }
+        Report { config: Ok(()), notices: vec![], plugins: Some(Ok(status)), kafka: None }
     }
 
     #[test]

@@ -4,23 +4,33 @@ mod judge;
 mod letter;
 mod report;
 mod send;
+mod source;
 mod time;
 
+use super::clock::rfc3339;
 use super::line::data_directory;
 use super::number::whole;
-use super::{ConfigArguments, Exit, complain, print, tail};
+use super::{ConfigArguments, Exit, complain, print, tail, variables};
+use crate::config::Config;
 use crate::record::dead_letters_of;
-use crate::sink::log::Reader;
-use clap::Args;
+use crate::sink::{KafkaLetters, LettersError};
+use clap::{Args, ValueEnum};
 use letter::{Filter, Found, Letters};
-use std::path::PathBuf;
+use source::{Place, Source};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::Moment;
 
 #[derive(Args)]
 pub(super) struct ReplayArguments {
-    /// The topic whose dead letters are meant, as in the local log's directory.
+    /// The topic whose dead letters are meant.
     topic: String,
+    /// Where they lie: in the local log, or in Kafka, whose brokers --kafka or the configuration names.
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t = LettersIn::Local)]
+    letters: LettersIn,
+    /// Kafka's brokers, HOST:PORT with commas between; it is their letters that are meant then.
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
     /// The gateway's data directory [default: $SLUICEGATE__DATA__DIRECTORY or ./data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -36,7 +46,7 @@ pub(super) struct ReplayArguments {
     /// Only what was received before this time.
     #[arg(long, value_name = "TIME", value_parser = Moment::read)]
     until: Option<Moment>,
-    /// Begin at this sequence.
+    /// Begin at this sequence of the local log.
     #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     from: u64,
     /// The gateway's data port.
@@ -48,8 +58,8 @@ pub(super) struct ReplayArguments {
     /// Send nothing: judge with this plugin, and say what it makes of them.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "dry_run"])]
     plugin: Option<PathBuf>,
-    /// The configuration with the plugin's settings and limits.
-    #[arg(long, value_name = "FILE", requires = "plugin")]
+    /// The configuration with the plugin's settings and limits, or with what is needed to reach Kafka.
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How many letters the report shows one by one.
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = whole(0..=10_000_usize))]
@@ -59,15 +69,24 @@ pub(super) struct ReplayArguments {
     json: bool,
 }
 
+/// Where dead letters lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LettersIn {
+    Local,
+    Kafka,
+}
+
 pub(super) fn run(arguments: ReplayArguments) -> Exit {
-    let (letters, data, name) = match open(&arguments) {
-        Ok(opened) => opened,
-        Err(sentence) => {
+    let data = data_directory(arguments.data.clone());
+    let name = dead_letters_of(arguments.topic.strip_suffix(".dead-letter").unwrap_or(&arguments.topic));
+    let mut letters = match source(&arguments, &data, &name) {
+        Ok(source) => Letters::new(source, filter(&arguments)),
+        Err((exit, sentence)) => {
             complain(sentence);
-            return Exit::Usage;
+            return exit;
         }
     };
-    let found = match Found::among(letters) {
+    let found = match Found::among(&mut letters) {
         Ok(found) => found,
         Err(error) => {
             complain(error);
@@ -78,9 +97,6 @@ pub(super) fn run(arguments: ReplayArguments) -> Exit {
         complain(found.nothing(&name));
         return Exit::Usage;
     }
-    let Ok((letters, ..)) = open(&arguments) else { return Exit::Unsound };
-    // What comes in meanwhile, from this replay too, is for the next.
-    let letters = letters.up_to(found.last_sequence);
     if arguments.dry_run {
         let report = if arguments.json { found.as_json(&name).to_string() } else { found.as_text(&name) };
         return print(report).err().unwrap_or(Exit::Well);
@@ -106,27 +122,62 @@ pub(super) fn run(arguments: ReplayArguments) -> Exit {
     }
 }
 
-/// A log is only appended to: a replay leaves its letters where they are.
+/// Logs and topics are only appended to: a replay leaves its letters where they are.
 fn kept(found: &Found) {
-    complain(format_args!(
-        "the dead letters stay in the log; leave these out the next time by --from {}, and let sink.retention_age_s or \
-         sink.retention_bytes remove old ones",
-        found.last_sequence + 1
-    ));
+    match found.last {
+        None => {}
+        Some(Place::Sequence(last)) => complain(format_args!(
+            "the dead letters stay in the log; leave these out the next time by --from {}, and let sink.retention_age_s \
+             or sink.retention_bytes remove old ones",
+            last + 1
+        )),
+        Some(Place::Offset { .. }) => complain(format_args!(
+            "the dead letters stay in the topic; leave these out the next time by --since {}, and let its retention.ms \
+             remove old ones",
+            rfc3339(found.newest_ms + 1)
+        )),
+    }
 }
 
-fn open(arguments: &ReplayArguments) -> Result<(Letters, PathBuf, String), String> {
-    let data = data_directory(arguments.data.clone());
-    let name = dead_letters_of(arguments.topic.strip_suffix(".dead-letter").unwrap_or(&arguments.topic));
-    let directory = tail::find(&data, &name)?;
+/// Where the letters are read, or the sentence that says why they cannot be.
+fn source(arguments: &ReplayArguments, data: &Path, name: &str) -> Result<Source, (Exit, String)> {
+    let usage = |sentence: &str| (Exit::Usage, sentence.to_owned());
+    if arguments.letters == LettersIn::Local && arguments.kafka.is_none() {
+        if arguments.config.is_some() && arguments.plugin.is_none() {
+            return Err(usage("--config has no effect without --plugin <FILE> or --letters kafka"));
+        }
+        let directory = tail::find(data, name).map_err(|sentence| (Exit::Usage, sentence))?;
+        return Ok(Source::log(directory, arguments.from));
+    }
+    if arguments.from > 0 {
+        return Err(usage(
+            "--from is a sequence of the local log, which letters in Kafka do not have; choose by --since",
+        ));
+    }
+    let config =
+        Config::load(config(arguments, data.to_owned()).into(), variables()).map_err(|problems| {
+            (Exit::Usage, format!("the configuration is not right, nothing was read\n{problems}"))
+        })?;
+    let Some(kafka) = config.sink.kafka else {
+        return Err(usage(
+            "no Kafka is configured; name its brokers by --kafka, or by kafka.brokers in --config",
+        ));
+    };
+    match KafkaLetters::open(&kafka, name) {
+        Ok(letters) => Ok(Source::Kafka(Box::new(letters))),
+        Err(error @ LettersError::NoTopic { .. }) => Err((Exit::Usage, error.to_string())),
+        Err(error) => Err((Exit::Unsound, error.to_string())),
+    }
+}
+
+fn filter(arguments: &ReplayArguments) -> Filter {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    let filter = Filter {
+    Filter {
         route: arguments.route.clone(),
         codes: arguments.codes.clone(),
         since_ms: arguments.since.map_or(0, |moment| moment.at_ms(now_ms)),
         until_ms: arguments.until.map_or(u64::MAX, |moment| moment.at_ms(now_ms)),
-    };
-    Ok((Letters::new(Reader::open(&directory, arguments.from), filter), data, name))
+    }
 }
 
 fn config(arguments: &ReplayArguments, data: PathBuf) -> ConfigArguments {
@@ -136,6 +187,6 @@ fn config(arguments: &ReplayArguments, data: PathBuf) -> ConfigArguments {
         data: data.is_dir().then_some(data),
         listen: None,
         admin: None,
-        kafka: None,
+        kafka: arguments.kafka.clone(),
     }
 }

@@ -4,7 +4,7 @@ use super::limit;
 use super::problem::{Origin, Problem};
 use super::section::{Findings, Section, take_table};
 use super::source::{Node, Table, Value};
-use super::value::one_of;
+use super::value::{boolean, one_of};
 use crate::plugin::{Limits, OnInvalid, OnOutage, PluginConfig, RoutePolicy};
 use crate::record::check_topic;
 use std::collections::BTreeMap;
@@ -100,6 +100,12 @@ fn policy(s: &mut Section<'_>) -> RoutePolicy {
             r#""spool""#,
             "While Kafka is away: \"spool\" stores records and answers 202, \"reject\" answers 503.",
             one_of(ON_OUTAGE),
+        ),
+        rejected_dead_letters: s.optional(
+            "rejected_dead_letters",
+            "true",
+            "Whether its rejected records are kept among the dead letters; dead_letters.rejected says it if left out.",
+            boolean,
         ),
     }
 }

@@ -52,11 +52,13 @@ const TAIL: &str = r#"
 #
 # One of its routes, by its path. A batch with a rejected record: "partial" takes the others, "atomic" takes none and
 # answers 422. While Kafka is away: "spool" stores records and answers 202, "reject" answers 503, which keeps the order
-# over several gateways.
+# over several gateways. `rejected_dead_letters` says whether its rejected records are kept; left out, it is as
+# dead_letters.rejected has it for all routes.
 #
 # [plugin.financial-transaction.routes."/ingest-financial-transaction/"]
 # on_invalid = "partial"
 # on_outage = "spool"
+# rejected_dead_letters = false
 "#;
 
 impl Reference {

@@ -452,23 +452,30 @@ fn headers_and_timestamps_for_kafka_are_chosen_and_unknown_ones_refused() {
 #[test]
 fn a_route_may_have_a_policy_of_its_own() {
     use crate::plugin::{OnInvalid, OnOutage, RoutePolicy};
-    let text = "[plugin.p.routes.\"/a/\"]\non_invalid = \"atomic\"\n[plugin.p.routes.\"/b\"]\non_outage = \"reject\"\n";
+    let text = "[plugin.p.routes.\"/a/\"]\non_invalid = \"atomic\"\n[plugin.p.routes.\"/b\"]\non_outage = \"reject\"\nrejected_dead_letters = false\n";
     let routes = load(text).unwrap().plugins.plugins["p"].routes.clone();
-    assert_eq!(routes["/a"], RoutePolicy { on_invalid: OnInvalid::Atomic, on_outage: OnOutage::Spool });
-    assert_eq!(routes["/b"], RoutePolicy { on_invalid: OnInvalid::Partial, on_outage: OnOutage::Reject });
+    assert_eq!(routes["/a"], RoutePolicy { on_invalid: OnInvalid::Atomic, ..RoutePolicy::default() });
+    let policy = RoutePolicy {
+        on_invalid: OnInvalid::Partial,
+        on_outage: OnOutage::Reject,
+        rejected_dead_letters: Some(false),
+    };
+    assert_eq!(routes["/b"], policy);
     assert_problems(
         r#"
 [plugin.p.routes."/a"]
 on_invalid = "all"
 on_invald = "atomic"
+rejected_dead_letters = "no"
 [plugin.p.routes."/a/"]
 [plugin.p.routes.b]
 "#,
         &[
             r#"3: plugin.p.routes."/a".on_invalid = "all": it is none of the choices; write "partial" or "atomic""#,
             r#"4: plugin.p.routes."/a".on_invald = "atomic": there is no such key; did you mean on_invalid?"#,
-            r#"5: plugin.p.routes."/a/": it is there with and without a slash at its end; keep one of the two sections"#,
-            r#"6: plugin.p.routes."b": no route can have this path; write it as /plugins shows it, with a slash at its start"#,
+            r#"5: plugin.p.routes."/a".rejected_dead_letters = "no": it is neither true nor false; write true or false, without quotes"#,
+            r#"6: plugin.p.routes."/a/": it is there with and without a slash at its end; keep one of the two sections"#,
+            r#"7: plugin.p.routes."b": no route can have this path; write it as /plugins shows it, with a slash at its start"#,
         ],
     );
 }

@@ -117,7 +117,8 @@ impl Pipeline {
     /// Keeps the rejected records of a batch among the dead letters, where the operator wants that and there is room.
     /// The answer does not wait for it.
     pub(super) fn keep_rejected(&self, submission: &Submission, batch: &Batch, outcomes: &[Outcome]) {
-        if !self.sink.dead_letters().rejected {
+        let everywhere = self.sink.dead_letters().rejected;
+        if !submission.policy().rejected_dead_letters.unwrap_or(everywhere) {
             return;
         }
         let mut messages = Vec::new();

@@ -13,6 +13,15 @@ pub struct RecordId {
 }
 
 impl RecordId {
+    /// Reads one as it is written; none: it is none.
+    pub fn read(text: &str) -> Option<RecordId> {
+        let (ulid, part) = match text.split_once('-') {
+            Some((ulid, part)) => (ulid, Some(part.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(RecordId { ulid: ulid::Ulid::from_string(ulid).ok()?.0, part })
+    }
+
     pub fn part(self, number: u16) -> RecordId {
         RecordId { part: Some(number), ..self }
     }
@@ -83,5 +92,16 @@ mod tests {
     fn a_part_is_named_after_its_whole() {
         let id = RecordIds::minted_at(0).mint();
         assert_eq!(id.part(3).to_string(), format!("{id}-3"));
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let id = RecordIds::minted_at(1_700_000_000_000).mint();
+        for id in [id, id.part(0), id.part(u16::MAX)] {
+            assert_eq!(RecordId::read(&id.to_string()), Some(id));
+        }
+        for text in ["", "x", &format!("{id}-"), &format!("{id}-65536"), &format!("{id}x")] {
+            assert_eq!(RecordId::read(text), None, "{text}");
+        }
     }
 }

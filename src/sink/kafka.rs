@@ -7,6 +7,8 @@ mod config;
 mod drain;
 mod flight;
 mod lane;
+mod letters;
+mod look;
 mod lot;
 mod producer;
 mod report;
@@ -15,11 +17,14 @@ mod tests;
 mod watch;
 
 pub use config::{Config, ConfigError, RecordHeaders, Sasl, Security, SpoolConfig, Timestamps};
+pub use letters::{KafkaLetter, KafkaLetters, LettersError};
+pub use look::{Survey, SurveyedTopic, TopicState};
 
 use super::Readiness;
 use super::local::Local;
 use super::log::OpenError;
 use super::shipment::{Delivered, Headers, Message, Shipment, Undelivered};
+use crate::record::is_dead_letters;
 use crate::telemetry::LaneGauge;
 use crate::verdict::Failure;
 use flight::Flight;
@@ -40,7 +45,7 @@ pub(super) struct Kafka {
     shared: Arc<Shared>,
 }
 
-/// Tells the topics that plugins may write to.
+/// Tells the topics that records, and dead letters where they go to Kafka, may go to.
 pub type Topics = Box<dyn Fn() -> Vec<Arc<str>> + Send + Sync>;
 
 /// What the lanes have together.
@@ -65,7 +70,7 @@ pub(super) struct Shared {
     is_silent: AtomicBool,
     /// What was said last of connections, without its numbers, and when.
     passing: Mutex<Option<(String, Instant)>>,
-    /// The topics that plugins may write to.
+    /// The topics that records and dead letters may go to.
     topics: RwLock<Option<Topics>>,
     /// Wakes the watch.
     trouble: Notify,
@@ -157,7 +162,9 @@ impl Kafka {
         if let Some(sentence) = self.shared.silent.read().clone() {
             return Readiness::Unavailable(sentence);
         }
-        let lanes = self.shared.lanes();
+        let mut lanes = self.shared.lanes();
+        // Dead letters that are not taken are kept here, and that some are helps no record.
+        lanes.retain(|lane| !is_dead_letters(&lane.topic));
         let refused: Vec<String> =
             lanes.iter().filter_map(|lane| Some(self.shared.sentence(&lane.topic, lane.alarm()?))).collect();
         if !refused.is_empty() && refused.len() == lanes.len() {
@@ -347,22 +354,7 @@ impl Shared {
     }
 
     fn sentence(&self, topic: &str, refusal: Refusal) -> String {
-        let brokers = &self.config.brokers;
-        match refusal {
-            Refusal::NoTopic => format!(
-                "kafka at {brokers} has no topic '{topic}': create it, set kafka.create_topics = true, or map the \
-                 plugin's topic to another in [plugin.<name>.topics]"
-            ),
-            Refusal::NotAuthorized => format!(
-                "kafka at {brokers} does not let the gateway write to the topic '{topic}': give its principal WRITE \
-                 and DESCRIBE on it"
-            ),
-            Refusal::TooLarge => {
-                format!("a record is larger than the topic '{topic}' takes (max.message.bytes)")
-            }
-            Refusal::Invalid => format!("the topic '{topic}' does not take a record as it is"),
-            Refusal::Unavailable => format!("kafka at {brokers} does not answer for the topic '{topic}'"),
-        }
+        refusal.sentence(&self.config.brokers, topic)
     }
 
     /// Keeps a record that the broker will never take, and whose producer has been told that it is durable.

@@ -138,12 +138,14 @@ impl Local {
         reason: &str,
     ) -> Result<Delivered, Failure> {
         let mut letter = message.clone();
-        letter.topic = dead_letters_of(&message.topic).into();
         letter.is_dead_letter = true;
-        letter.headers.push(("sluicegate-fault".to_owned(), Bytes::from_static(b"undeliverable")));
-        letter
-            .headers
-            .push(("sluicegate-fault-detail".to_owned(), Bytes::copy_from_slice(reason.as_bytes())));
+        // What is a dead letter already keeps the reason that made it one.
+        if !is_dead_letters(&message.topic) {
+            letter.topic = dead_letters_of(&message.topic).into();
+            letter.headers.push(("sluicegate-fault".to_owned(), Bytes::from_static(b"undeliverable")));
+            let reason = Bytes::copy_from_slice(reason.as_bytes());
+            letter.headers.push(("sluicegate-fault-detail".to_owned(), reason));
+        }
         let mut frames = Frames::default();
         push(&mut frames, shared, &letter).map_err(|_| Failure::SinkUnavailable)?;
         let appending = self.append(Lot { topic: letter.topic, frames }).await;

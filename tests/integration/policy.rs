@@ -1,7 +1,8 @@
-//! What an operator says of one route: whether a batch is taken in part, and what an outage means.
+//! What an operator says of one route: whether a batch is taken in part, what an outage means, what is kept.
 
-use crate::harness::{Answer, Gateway, ndjson};
+use crate::harness::{Answer, Gateway, PATIENCE, header, ndjson};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 const ATOMIC: &str =
     "breaker_faults = 1000\n[plugin.hostile.routes.\"/hostile/\"]\non_invalid = \"atomic\"\n";
@@ -95,4 +96,40 @@ async fn in_an_outage_a_route_that_rejects_fails_what_others_store() {
         "{}",
         answer.text()
     );
+}
+
+/// Waits until so many dead letters are there, and gives the fault of each; none: it was rejected.
+async fn letters(gateway: &Gateway, wanted: usize) -> Vec<Option<String>> {
+    let start = Instant::now();
+    loop {
+        // The log comes with its first record.
+        let there = gateway.data().join("log/hostile.dead-letter").is_dir();
+        let entries = if there { gateway.entries("hostile.dead-letter") } else { Vec::new() };
+        if entries.len() >= wanted {
+            return entries
+                .iter()
+                .map(|entry| header(entry, "sluicegate-fault").map(str::to_owned))
+                .collect();
+        }
+        assert!(start.elapsed() < PATIENCE, "{} dead letters", entries.len());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_keeps_its_rejected_records_or_not_whatever_holds_for_all() {
+    let route = "[plugin.hostile.routes.\"/hostile/\"]\nrejected_dead_letters =";
+    let keeps = gateway(&format!("{route} true\n")).await;
+    assert_eq!(keeps.post("/hostile", r#"{"do":"reject"}"#).await.status, 422);
+    assert_eq!(letters(&keeps, 1).await, [None]);
+
+    let drops = gateway(&format!("{route} false\n[dead_letters]\nrejected = true\n")).await;
+    assert_eq!(drops.post("/hostile", r#"{"do":"reject"}"#).await.status, 422);
+    // What its plugin faults on is kept all the same, and comes after.
+    assert_eq!(drops.post("/hostile", r#"{"do":"fail"}"#).await.status, 202);
+    assert_eq!(letters(&drops, 1).await, [Some("declared".to_owned())]);
+
+    let inherits = gateway("[dead_letters]\nrejected = true\n").await;
+    assert_eq!(inherits.post("/hostile", r#"{"do":"reject"}"#).await.status, 422);
+    assert_eq!(letters(&inherits, 1).await, [None]);
 }

@@ -120,6 +120,11 @@ impl Broker {
         created.unwrap().into_iter().for_each(|result| drop(result.unwrap()));
     }
 
+    pub fn has_topic(&self, name: &str) -> bool {
+        let metadata = self.admin().inner().fetch_metadata(None, PATIENCE).unwrap();
+        metadata.topics().iter().any(|topic| topic.name() == name)
+    }
+
     pub fn delete_topic(&self, name: &str) {
         let deleted = block_on(self.admin().delete_topics(&[name], &AdminOptions::new()));
         deleted.unwrap().into_iter().for_each(|result| drop(result.unwrap()));

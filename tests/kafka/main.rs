@@ -4,9 +4,11 @@
 //! Faults in any order, and the gateway's own end in every state, are in `tests/faults`.
 
 mod broker;
+mod check;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/client.rs"]
 mod client;
+mod letters;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../e2e/load.rs"]
 mod load;

@@ -129,3 +129,40 @@ fn a_record_in_the_spool_that_its_topic_does_not_take_becomes_a_dead_letter_and_
         format!("a record is larger than the topic '{TOPIC}' takes (max.message.bytes)").as_bytes()
     );
 }
+
+/// A transaction that happened so many milliseconds from now: its plugin gives that as the record's time.
+fn happened(number: usize, from_now_ms: i64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let time = u64::try_from(i64::try_from(now).unwrap() + from_now_ms).unwrap();
+    body((1, number)).replace("2026-01-15T10:30:00Z", &sluicegate::record::rfc3339(time))
+}
+
+#[test]
+fn a_record_whose_time_its_topic_does_not_take_is_rejected_by_itself() {
+    const HOUR_MS: i64 = 3_600_000;
+    let broker = Broker::start();
+    let hour = HOUR_MS.to_string();
+    let settings = ["message.timestamp.before.max.ms", "message.timestamp.after.max.ms"];
+    broker.create_topic(TOPIC, 1, &settings.map(|setting| (setting, hour.as_str())));
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut launch = launch_with(&data, broker.gateway_address, Duration::from_secs(20));
+    launch.command.env("SLUICEGATE__KAFKA__TIMESTAMPS", "event");
+    let gateway = launch.start();
+    // Too early, too late, and neighbours before, between and behind them.
+    let records = [(0, 0), (1, -2 * HOUR_MS), (2, -1_000), (4, 2 * HOUR_MS), (5, 0)];
+    let lines = records.map(|(number, from_now_ms)| happened(number, from_now_ms));
+    let mut client = Client::connect(gateway.data_address).unwrap();
+    let answer = client.post(PATH, "application/x-ndjson", lines.join("\n").as_bytes()).unwrap();
+    let told: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer.status, 207, "{told}");
+    let results = told["results"].as_array().unwrap();
+    let states: Vec<&str> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["committed", "rejected", "committed", "rejected", "committed"], "{told}");
+    for rejected in [1, 3] {
+        assert_eq!(results[rejected]["violations"][0]["code"], "record_refused", "{told}");
+    }
+    let arrived: Vec<String> = topic::read(&broker, TOPIC).into_iter().map(|one| one.value).collect();
+    let wanted = [0, 2, 4].map(|index: usize| lines[index].clone());
+    assert_eq!(sorted(arrived), sorted(wanted.to_vec()), "its neighbours are delivered, each once");
+}

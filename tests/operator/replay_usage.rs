@@ -149,3 +149,28 @@ fn a_record_that_kafka_refused_later_names_no_route() {
         text(&output.stdout)
     );
 }
+
+#[test]
+fn letters_in_kafka_need_a_broker_that_answers() {
+    let data = one_letter();
+    assert_eq!(
+        said(data.path(), &["--letters", "kafka"]),
+        (
+            Some(2),
+            "sluicegate: no Kafka is configured; name its brokers by --kafka, or by kafka.brokers in --config\n".into()
+        )
+    );
+    // Nobody listens on port 1.
+    let (code, sentence) = said(data.path(), &["--kafka", "127.0.0.1:1"]);
+    assert_eq!(code, Some(1));
+    let start = "sluicegate: kafka at 127.0.0.1:1 does not answer: start it, or correct kafka.brokers (";
+    assert!(sentence.starts_with(start), "{sentence}");
+    assert_eq!(
+        said(data.path(), &["--kafka", "127.0.0.1:1", "--from", "7"]),
+        (
+            Some(2),
+            "sluicegate: --from is a sequence of the local log, which letters in Kafka do not have; choose by --since\n"
+                .into()
+        )
+    );
+}

@@ -1,8 +1,8 @@
-//! Dead letters as they are read from the local log.
+//! Dead letters as they are read, and which of them are meant.
 
-use crate::cli::complain;
+use super::source::{Place, Source, SourceError};
 use crate::record::RecordId;
-use crate::sink::log::{Cause, Entry, Read, ReadError, Reader};
+use crate::sink::log::Entry;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// A record that was set aside, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Letter {
-    pub sequence: u64,
+    pub place: Place,
     pub id: RecordId,
     pub received_at_ms: u64,
     /// As the plugin declared it; none: it was never posted to one that is known, as Kafka has refused it later.
@@ -28,7 +28,7 @@ pub(super) struct Letter {
 }
 
 impl Letter {
-    fn of(sequence: u64, entry: Entry) -> Letter {
+    fn of(place: Place, entry: Entry) -> Letter {
         let text = |name: &str| {
             let header = entry.headers.iter().rfind(|(known, _)| known == name)?;
             std::str::from_utf8(&header.1).ok().map(str::to_owned)
@@ -37,7 +37,7 @@ impl Letter {
         let violations = text("sluicegate-violations").map(|json| codes(&json));
         let headers = text("sluicegate-request-headers");
         Letter {
-            sequence,
+            place,
             id: RecordId { ulid: entry.id, part: entry.part },
             received_at_ms: entry.time_ms,
             path: text("sluicegate-path").or_else(|| route.clone()),
@@ -88,26 +88,20 @@ impl Filter {
 
 /// Reads letters in order.
 pub(super) struct Letters {
-    reader: Reader,
+    source: Source,
     filter: Filter,
-    last: u64,
 }
 
 impl Letters {
-    pub fn new(reader: Reader, filter: Filter) -> Letters {
-        Letters { reader, filter, last: u64::MAX }
-    }
-
-    /// Ends behind this sequence.
-    pub fn up_to(self, last: u64) -> Letters {
-        Letters { last, ..self }
+    pub fn new(source: Source, filter: Filter) -> Letters {
+        Letters { source, filter }
     }
 
     /// The next letter that is meant.
     ///
     /// # Errors
-    /// If the disk fails.
-    pub fn next(&mut self) -> Result<Option<Letter>, ReadError> {
+    /// As `Source::next`.
+    pub fn next(&mut self) -> Result<Option<Letter>, SourceError> {
         while let Some((letter, taken)) = self.read()? {
             if taken {
                 return Ok(Some(letter));
@@ -117,22 +111,11 @@ impl Letters {
     }
 
     /// The next letter, and whether it is meant.
-    fn read(&mut self) -> Result<Option<(Letter, bool)>, ReadError> {
-        loop {
-            match self.reader.next()? {
-                Some(Read::Entry { sequence, entry }) if sequence <= self.last => {
-                    let letter = Letter::of(sequence, entry);
-                    let taken = self.filter.takes(&letter);
-                    return Ok(Some((letter, taken)));
-                }
-                Some(Read::Damage(damage)) => {
-                    if damage.cause == Cause::Damaged {
-                        complain(damage);
-                    }
-                }
-                Some(Read::Entry { .. }) | None => return Ok(None),
-            }
-        }
+    fn read(&mut self) -> Result<Option<(Letter, bool)>, SourceError> {
+        let Some((place, entry)) = self.source.next()? else { return Ok(None) };
+        let letter = Letter::of(place, entry);
+        let taken = self.filter.takes(&letter);
+        Ok(Some((letter, taken)))
     }
 }
 
@@ -141,7 +124,10 @@ impl Letters {
 pub(super) struct Found {
     pub all: u64,
     pub matching: u64,
-    pub last_sequence: u64,
+    /// Where the last of all lies.
+    pub last: Option<Place>,
+    /// When the newest of all was received.
+    pub newest_ms: u64,
     taken: Kinds,
     left: Kinds,
 }
@@ -152,22 +138,24 @@ type Kinds = BTreeMap<(String, String), u64>;
 const KINDS_MAX: usize = 1_000;
 
 impl Found {
-    /// Reads all letters once.
+    /// Reads all letters once; they can be read again then, up to here.
     ///
     /// # Errors
-    /// If the disk fails.
-    pub fn among(mut letters: Letters) -> Result<Found, ReadError> {
+    /// As `Source::next`.
+    pub fn among(letters: &mut Letters) -> Result<Found, SourceError> {
         let mut found = Found::default();
         while let Some((letter, taken)) = letters.read()? {
             found.all += 1;
             found.matching += u64::from(taken);
-            found.last_sequence = letter.sequence;
+            found.last = Some(letter.place);
+            found.newest_ms = found.newest_ms.max(letter.received_at_ms);
             let kinds = if taken { &mut found.taken } else { &mut found.left };
             let kind = (letter.route.clone().unwrap_or_default(), letter.code().to_owned());
             if kinds.len() < KINDS_MAX || kinds.contains_key(&kind) {
                 *kinds.entry(kind).or_default() += 1;
             }
         }
+        letters.source.rewind();
         Ok(found)
     }
 
@@ -213,7 +201,7 @@ mod tests {
         let headers =
             headers.iter().map(|(name, value)| ((*name).to_owned(), Bytes::from((*value).to_owned())));
         Letter::of(
-            7,
+            Place::Sequence(7),
             Entry { time_ms: 1_000, id: 1, part: None, key: None, headers: headers.collect(), value: None },
         )
     }

@@ -1,6 +1,7 @@
 //! What became of dead letters.
 
 use super::letter::{Found, Letter};
+use super::source::Place;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -65,7 +66,7 @@ pub(super) struct Report {
 
 #[derive(Debug)]
 struct Example {
-    sequence: u64,
+    place: Place,
     record_id: String,
     path: String,
     was: String,
@@ -100,7 +101,7 @@ impl Report {
         let alike = self.examples.iter().filter(|example| example.now.outcome == now.outcome).count();
         if alike < self.examples_max {
             self.examples.push(Example {
-                sequence: letter.sequence,
+                place: letter.place,
                 record_id: letter.id.to_string(),
                 path: letter.path.clone().unwrap_or_default(),
                 was: letter.code().to_owned(),
@@ -129,12 +130,12 @@ impl Report {
             let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
             text += &format!("\n  {count} {was} -> {}{code}", outcome.as_str());
         }
-        for Example { sequence, record_id, path, was, was_detail, now } in &self.examples {
+        for Example { place, record_id, path, was, was_detail, now } in &self.examples {
             let detail =
                 was_detail.as_ref().map_or_else(String::new, |detail| format!(" ({})", first_line(detail)));
             let separator = if now.detail.is_empty() { "" } else { ": " };
             let (outcome, now) = (now.outcome.as_str(), first_line(&now.detail));
-            text += &format!("\n{sequence} {record_id} {path}: {was}{detail} -> {outcome}{separator}{now}");
+            text += &format!("\n{place} {record_id} {path}: {was}{detail} -> {outcome}{separator}{now}");
         }
         if let Some(reason) = &self.ended_early {
             text += &format!("\nended early: {reason}");
@@ -172,7 +173,7 @@ impl Report {
 impl Example {
     fn as_json(&self) -> Value {
         json!({
-            "sequence": self.sequence,
+            "sequence": self.place.as_json(),
             "record_id": self.record_id,
             "path": self.path,
             "was": self.was,

@@ -79,8 +79,8 @@ async fn send(letter: &Letter, client: &Client) -> Result<Now, String> {
             },
             Err(reason) if attempt == ATTEMPTS_MAX => {
                 return Err(format!(
-                    "the gateway gives no answer ({reason}); start it, and begin again --from {}",
-                    letter.sequence
+                    "the gateway gives no answer ({reason}); start it, and {}",
+                    letter.place.again()
                 ));
             }
             Err(_) => PAUSE,

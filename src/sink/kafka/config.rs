@@ -218,16 +218,43 @@ impl Config {
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
-    pub(super) fn properties(&self) -> ClientConfig {
+    /// What every client is told: who the brokers are, and who we are.
+    fn connection(&self) -> ClientConfig {
         let mut properties = ClientConfig::new();
         properties.set("client.id", "sluicegate");
         for (key, value) in &self.properties {
             properties.set(key, value);
         }
+        properties
+            .set("bootstrap.servers", &self.brokers)
+            .set("allow.auto.create.topics", "false")
+            .set("log.connection.close", "false");
+        self.secure(&mut properties);
+        properties
+    }
+
+    /// For a consumer that reads a topic once.
+    pub(super) fn reading(&self) -> ClientConfig {
+        let mut properties = self.connection();
+        properties
+            // librdkafka wants a name. The consumer joins no group under it and commits nothing.
+            .set("group.id", "sluicegate-replay")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            // What lies ready while a letter is judged.
+            .set("queued.max.messages.kbytes", "16384")
+            // A letter that is sent may wait for a gateway for minutes.
+            .set("max.poll.interval.ms", "86400000");
+        properties
+    }
+
+    pub(super) fn properties(&self) -> ClientConfig {
+        let mut properties = self.connection();
         // Twice what we hand over, so that our own budget is the one that is met.
         let kilobytes = (self.queue_bytes_max / 512).clamp(1, 2_147_483_647);
         properties
-            .set("bootstrap.servers", &self.brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "0")
@@ -236,14 +263,11 @@ impl Config {
             .set("partitioner", "murmur2_random")
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", kilobytes.to_string())
-            .set("allow.auto.create.topics", "false")
             .set(
                 "topic.metadata.propagation.max.ms",
                 (self.produce_timeout.as_millis() / 2).max(1).to_string(),
             )
-            .set("socket.nagle.disable", "true")
-            .set("log.connection.close", "false");
-        self.secure(&mut properties);
+            .set("socket.nagle.disable", "true");
         properties
     }
 

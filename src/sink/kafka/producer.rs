@@ -3,6 +3,7 @@
 use super::config::RecordHeaders;
 use super::flight::Flight;
 use super::report::{Refusal, Report};
+use crate::record::is_dead_letters;
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -29,6 +30,27 @@ pub(super) enum Trouble {
     Passing(String),
 }
 
+impl Trouble {
+    pub fn of(error: &KafkaError, reason: &str) -> Trouble {
+        use RDKafkaErrorCode as Code;
+        let reason = reason.to_owned();
+        match error.rdkafka_error_code() {
+            Some(
+                Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::UnsupportedSASLMechanism
+                | Code::IllegalSASLState
+                | Code::ClusterAuthorizationFailed,
+            ) => Trouble::Refused(reason),
+            // Any other of its errors may be a broker that went away in the middle of a handshake.
+            Some(Code::SSL) if reason.to_ascii_lowercase().contains("certificate") => {
+                Trouble::Refused(reason)
+            }
+            _ => Trouble::Passing(reason),
+        }
+    }
+}
+
 /// Which record a report is of.
 pub(super) struct Tag {
     flight: Arc<Flight>,
@@ -52,22 +74,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        use RDKafkaErrorCode as Code;
-        let reason = reason.to_owned();
-        self.listener.global(match error.rdkafka_error_code() {
-            Some(
-                Code::Authentication
-                | Code::SaslAuthenticationFailed
-                | Code::UnsupportedSASLMechanism
-                | Code::IllegalSASLState
-                | Code::ClusterAuthorizationFailed,
-            ) => Trouble::Refused(reason),
-            // Any other of its errors may be a broker that went away in the middle of a handshake.
-            Some(Code::SSL) if reason.to_ascii_lowercase().contains("certificate") => {
-                Trouble::Refused(reason)
-            }
-            _ => Trouble::Passing(reason),
-        });
+        self.listener.global(Trouble::of(&error, reason));
     }
 }
 
@@ -144,7 +151,8 @@ impl Producer {
         for (name, value) in shared.chain(own).filter(|(name, _)| self.headers.include(name)) {
             headers = headers.insert(Header { key: name, value: Some(&value[..]) });
         }
-        if self.headers.record_id {
+        // Without it a letter could not be told from another when it is sent again.
+        if self.headers.record_id || is_dead_letters(&message.topic) {
             let id = message.id.to_string();
             headers = headers.insert(Header { key: "sluicegate-record-id", value: Some(&id) });
         }

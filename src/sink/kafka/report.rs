@@ -1,5 +1,6 @@
 //! What librdkafka's error codes mean for a record.
 
+use crate::record::is_dead_letters;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// What a delivery report, or a refusal to take a record, says of a record.
@@ -39,6 +40,32 @@ impl Refusal {
     /// Whether an operator has to change something.
     pub fn is_misconfiguration(self) -> bool {
         matches!(self, Refusal::NoTopic | Refusal::NotAuthorized)
+    }
+
+    /// What the operator is told.
+    pub fn sentence(self, brokers: &str, topic: &str) -> String {
+        // A plugin has no name of its own for them, and none of them is lost meanwhile.
+        let (or, meanwhile) = match is_dead_letters(topic) {
+            true => (
+                "write dead_letters.to = \"local\"",
+                "; until then its dead letters are kept in the local log",
+            ),
+            false => ("map the plugin's topic to another in [plugin.<name>.topics]", ""),
+        };
+        match self {
+            Refusal::NoTopic => format!(
+                "kafka at {brokers} has no topic '{topic}': create it, set kafka.create_topics = true, or {or}{meanwhile}"
+            ),
+            Refusal::NotAuthorized => format!(
+                "kafka at {brokers} does not let the gateway write to the topic '{topic}': give its principal WRITE \
+                 and DESCRIBE on it{meanwhile}"
+            ),
+            Refusal::TooLarge => {
+                format!("a record is larger than the topic '{topic}' takes (max.message.bytes)")
+            }
+            Refusal::Invalid => format!("the topic '{topic}' does not take a record as it is"),
+            Refusal::Unavailable => format!("kafka at {brokers} does not answer for the topic '{topic}'"),
+        }
     }
 }
 
@@ -100,6 +127,17 @@ mod tests {
             assert_eq!(report(code), Report::Orphaned);
             assert_eq!(report(code).alone(), Report::Orphaned);
         }
+    }
+
+    #[test]
+    fn dead_letters_without_a_topic_are_told_where_they_are_kept() {
+        let sentence = Refusal::NoTopic.sentence("kafka:9092", "raw.dead-letter");
+        assert_eq!(
+            sentence,
+            "kafka at kafka:9092 has no topic 'raw.dead-letter': create it, set kafka.create_topics = true, or write \
+             dead_letters.to = \"local\"; until then its dead letters are kept in the local log"
+        );
+        assert!(Refusal::NoTopic.sentence("kafka:9092", "raw").ends_with("in [plugin.<name>.topics]"));
     }
 
     #[test]

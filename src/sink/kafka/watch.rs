@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::lane::Lane;
+use super::look::{self, Found};
 use super::report::Refusal;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -71,17 +72,8 @@ fn look(shared: &Arc<Shared>, known: &mut BTreeSet<Arc<str>>) -> bool {
     !troubled.is_empty() || shared.is_refused() || silent || !replaced || !revived || !found
 }
 
-/// What a broker says of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    Topic,
-    Refused(Refusal),
-    /// No broker answers.
-    Unknown,
-}
-
 impl Shared {
-    /// Looks up topics that plugins may write to and that were not looked up yet. False: there are some left.
+    /// Looks up topics that records and dead letters may go to and that were not looked up yet. False: there are some left.
     fn look_up_expected(&self, known: &mut BTreeSet<Arc<str>>) -> bool {
         let Some(topics) = self.topics.read().as_ref().map(|topics| topics()) else { return true };
         known.retain(|topic| topics.contains(topic));
@@ -125,21 +117,7 @@ impl Shared {
     pub(super) fn look_up(&self, topic: &str) -> Found {
         let producer = self.producer.read();
         let Some(producer) = &*producer else { return Found::Unknown };
-        let Ok(metadata) = producer.client().fetch_metadata(Some(topic), LOOK_UP_TIMEOUT) else {
-            return Found::Unknown;
-        };
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-            return Found::Refused(Refusal::NoTopic);
-        };
-        match found.error().map(Code::from) {
-            None if found.partitions().is_empty() => Found::Refused(Refusal::NoTopic),
-            None => Found::Topic,
-            Some(Code::TopicAuthorizationFailed) => Found::Refused(Refusal::NotAuthorized),
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic) => {
-                Found::Refused(Refusal::NoTopic)
-            }
-            Some(_) => Found::Unknown,
-        }
+        look::look_up(producer.client(), topic, LOOK_UP_TIMEOUT)
     }
 
     /// Whether records may wait here. Blocks for a sync.
