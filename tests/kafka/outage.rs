@@ -26,7 +26,10 @@ pub fn launch_with(data: &Path, brokers: SocketAddr, timeout: Duration) -> Launc
     let timeout = timeout.as_millis();
     std::fs::write(
         &config,
-        format!("[kafka]\nproduce_timeout_ms = {timeout}\n[spool]\nsegment_bytes = \"8MiB\"\n"),
+        format!(
+            "[plugins.limits]\noutput_bytes_max = \"4MiB\"\n\
+             [kafka]\nproduce_timeout_ms = {timeout}\n[spool]\nsegment_bytes = \"8MiB\"\n"
+        ),
     )
     .unwrap();
     let mut launch = Launch::serve(data).config(&config);
