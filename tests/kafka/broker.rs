@@ -7,11 +7,13 @@ use rdkafka::client::DefaultClientContext;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const VERSION: &str = "4.3.1";
+/// Any will do, as no two brokers of ours meet; to have one made costs a start of Java.
+const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
 
 pub struct Broker {
     directory: tempfile::TempDir,
@@ -59,9 +61,8 @@ impl Broker {
         );
         std::fs::write(directory.path().join("server.properties"), properties).unwrap();
         let mut broker = Broker { directory, address, gateway_address, secure_address, child: None };
-        let id = java("kafka.tools.StorageTool").arg("random-uuid").stderr(Stdio::null()).output().unwrap();
         let formatted = java("kafka.tools.StorageTool")
-            .args(["format", "--standalone", "-t", String::from_utf8(id.stdout).unwrap().trim(), "-c"])
+            .args(["format", "--standalone", "-t", CLUSTER, "-c"])
             .arg(broker.properties())
             .args(["--add-scram", "SCRAM-SHA-512=[name=gateway,password=secret]"])
             .args(["--add-scram", "SCRAM-SHA-512=[name=stranger,password=secret]"])

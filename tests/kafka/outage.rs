@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const CLIENTS: usize = 50;
+/// Between an answer and a client's next request where the load goes on for long: topics stay small enough to be read.
+const PACE: Duration = Duration::from_millis(10);
 /// The produce timeout of these gateways, and what an answer may take beyond it on a busy machine.
 const PRODUCE_TIMEOUT: Duration = Duration::from_millis(1_000);
 const MARGIN: Duration = Duration::from_millis(5_000);
@@ -26,7 +28,10 @@ pub fn launch_with(data: &Path, brokers: SocketAddr, timeout: Duration) -> Launc
     let timeout = timeout.as_millis();
     std::fs::write(
         &config,
-        format!("[kafka]\nproduce_timeout_ms = {timeout}\n[spool]\nsegment_bytes = \"8MiB\"\n"),
+        format!(
+            "[plugins.limits]\noutput_bytes_max = \"4MiB\"\n\
+             [kafka]\nproduce_timeout_ms = {timeout}\n[spool]\nsegment_bytes = \"8MiB\"\n"
+        ),
     )
     .unwrap();
     let mut launch = Launch::serve(data).config(&config);
@@ -71,7 +76,7 @@ fn a_broker_that_is_killed_costs_no_record_and_no_order() {
     let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
     let account = Arc::new(Mutex::new(Account::default()));
     recovered(&gateway, &account);
-    let load = Load::start(gateway.data_address, CLIENTS, &account);
+    let load = Load::paced(gateway.data_address, CLIENTS, PACE, &account);
     for _ in 0..2 {
         pause(2_000);
         broker.kill();
@@ -101,7 +106,7 @@ fn a_broker_that_stands_still_for_45_seconds_costs_no_record_and_no_order() {
     let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
     let account = Arc::new(Mutex::new(Account::default()));
     recovered(&gateway, &account);
-    let load = Load::start(gateway.data_address, 8, &account);
+    let load = Load::paced(gateway.data_address, 8, PACE, &account);
     pause(1_000);
     broker.signal("-STOP");
     pause(45_000);

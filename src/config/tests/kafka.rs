@@ -92,3 +92,22 @@ fn a_topics_share_of_the_spool_has_to_hold_two_of_its_files() {
         &["4: spool.topic_share_percent = 0: it is below 1; write a whole number of at least 1"],
     );
 }
+
+#[test]
+fn a_spool_whose_files_are_too_small_is_refused_before_the_first_outage() {
+    assert_problems(
+        r#"
+[kafka]
+brokers = "k:9092"
+[spool]
+segment_bytes = "256KiB"
+"#,
+        &[
+            "spool.commit_bytes_max + 64KiB = 4259840: it is above spool.segment_bytes = 262144, so that what one \
+             sync covers would not fit into a file; lower spool.commit_bytes_max + 64KiB or raise spool.segment_bytes",
+            "http.record_bytes_max + plugins.limits.output_bytes_max + 64KiB = 17891328: it is above \
+             spool.segment_bytes = 262144, so that the largest record could not fit into a file of the spool; lower \
+             http.record_bytes_max or plugins.limits.output_bytes_max, or raise spool.segment_bytes",
+        ],
+    );
+}

@@ -222,6 +222,8 @@ impl Config {
     fn connection(&self) -> ClientConfig {
         let mut properties = ClientConfig::new();
         properties.set("client.id", "sluicegate");
+        // librdkafka tries again ever more rarely, every ten seconds in the end: a drain would begin so much later.
+        properties.set("reconnect.backoff.max.ms", "1000");
         for (key, value) in &self.properties {
             properties.set(key, value);
         }
