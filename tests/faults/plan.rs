@@ -15,7 +15,7 @@ pub enum Step {
 }
 
 /// So many kills, with all of the other faults among them.
-pub fn draw(random: &mut fastrand::Rng, kills: usize) -> Vec<Step> {
+pub fn draw(random: &mut fastrand::Rng, round: usize, kills: usize) -> Vec<Step> {
     let killed = window(random, Outage::Killed);
     let stopped_for = Duration::from_millis(random.u64(1_000..4_000));
     let stopped = window(random, Outage::Stopped(stopped_for));
@@ -27,11 +27,11 @@ pub fn draw(random: &mut fastrand::Rng, kills: usize) -> Vec<Step> {
     parts.push(killed);
     parts.push(stopped);
     parts.push(vec![Step::Faults]);
-    let mut stops =
-        [State::Direct, State::Lost, State::Spooling, State::Waiting, State::Draining, State::Rolling];
-    random.shuffle(&mut stops);
-    // Half of them a round: each has a life with a comparison of counters, which takes longer than a kill.
-    parts.extend(stops.into_iter().take(3).map(|state| vec![Step::Stop(state, by_proxy(random))]));
+    // Half of them a round, the other half in the next: each has a life with a comparison of counters, which takes
+    // longer than a kill.
+    let half = State::ALL.len() / 2;
+    let stops = State::ALL.into_iter().cycle().skip(round * half).take(half);
+    parts.extend(stops.map(|state| vec![Step::Stop(state, by_proxy(random))]));
     random.shuffle(&mut parts);
     parts.concat()
 }

@@ -19,7 +19,7 @@ const SIGHT_TIME: Duration = Duration::from_secs(2);
 pub fn run(world: &mut World, number: usize, kills: usize) {
     world.renew();
     world.broker.create_topic(TOPIC, 3, &[]);
-    for (index, step) in plan::draw(&mut world.random, kills).into_iter().enumerate() {
+    for (index, step) in plan::draw(&mut world.random, number, kills).into_iter().enumerate() {
         let begun = Instant::now();
         let told = match step {
             Step::Kill(wanted, by) => kill(world, wanted, by),
