@@ -15,9 +15,7 @@ const RUNS: usize = 7;
 const SETS: usize = 20;
 
 fn main() {
-    let log_filter = "off".to_owned();
-    let metrics =
-        Metrics::new(&Config { log_format: LogFormat::Text, log_filter, attribute_values_max: 100 });
+    let metrics = Metrics::new(&Config::default());
     let meters = match metrics.plugin_meters("bench", &instruments()) {
         Ok(meters) => meters,
         Err(conflict) => unreachable!("nothing else is there: {conflict}"),
@@ -29,11 +27,16 @@ fn main() {
     }
     report("a record by itself, values over the budget", 1, &mut over_budget(&meters));
     report("a request's duration", 1, &mut || {
-        metrics.request(
-            "/ingest-insurance-claim/",
-            RequestStatus::Success,
-            black_box(Duration::from_micros(90)),
-        );
+        let facts = RequestFacts {
+            method: "POST",
+            route: Some("/ingest-insurance-claim/"),
+            status: 200,
+            status_text: "200",
+            protocol: "1.1",
+            request_id: "1",
+            result: RequestStatus::Success.as_str(),
+        };
+        metrics.request(&facts, black_box(Duration::from_micros(90)));
     });
     report("records of one outcome", 1, &mut || {
         metrics.records("/ingest-insurance-claim/", "committed", "", 1)

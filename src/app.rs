@@ -6,7 +6,7 @@ use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
 use crate::sink::{self, DeadLetterPlace, Sink};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Export, ExportError, Metrics};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub struct App {
     records: PathBuf,
     sink: Sink,
     memory: Memory,
+    export: Export,
     shutdown: Arc<Shutdown>,
     lifecycle: Lifecycle,
     timing: shutdown::Config,
@@ -39,6 +40,8 @@ pub enum StartError {
     Signals(std::io::Error),
     #[error("{0}")]
     Plugins(#[from] plugin::StartError),
+    #[error("telemetry: {0}")]
+    Telemetry(#[from] ExportError),
     #[error(
         "the {port} port {address} cannot be listened on: {reason}; {}, or choose another by {setting}",
         unbound(reason)
@@ -72,6 +75,12 @@ pub struct BannerFacts {
 impl App {
     /// Ready to serve when it returns: plugins loaded, ports bound.
     pub async fn start(config: Config) -> Result<App, StartError> {
+        let export = Export::start(&config.telemetry)?;
+        App::start_with(config, export).await
+    }
+
+    /// As `start`, with what sends telemetry already at work.
+    pub async fn start_with(config: Config, export: Export) -> Result<App, StartError> {
         let metrics = Metrics::new(&config.telemetry);
         let data_listener = bind("data", config.http.listen, "--listen or http.listen").await?;
         let admin_listener = bind("admin", config.admin.listen, "--admin or admin.listen").await?;
@@ -90,23 +99,25 @@ impl App {
             move || Memory::open(config)
         })
         .await;
-        observe(&metrics, &sink, &memory);
+        observe(&metrics, &sink, &plugins, &memory);
+        export.push(&metrics)?;
         let (live, place) = (plugins.clone(), config.sink.dead_letters.to);
         sink.look_after(Box::new(move || topics_in_kafka(&live, place)));
-        Ok(App::serve(config, metrics, sink, plugins, memory, [data_listener, admin_listener]))
+        let rooms = Rooms { metrics, sink, plugins, memory, export };
+        Ok(App::serve(config, rooms, [data_listener, admin_listener]))
     }
 
     fn serve(
         config: Config,
-        metrics: Metrics,
-        sink: Sink,
-        plugins: Plugins,
-        memory: Memory,
+        Rooms { metrics, sink, plugins, memory, export }: Rooms,
         [data_listener, admin_listener]: [(TcpListener, SocketAddr); 2],
     ) -> App {
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
-        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics, memory.clone()));
+        let traces = export.traces();
+        let gateway = Gateway::new(config.http, plugins.clone(), pipeline, metrics, traces, memory.clone());
+        let gateway = Arc::new(gateway);
+        gateway.observe();
         let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
         App {
             data_address: data_listener.1,
@@ -115,6 +126,7 @@ impl App {
             records: config.sink.directory.join("log"),
             sink,
             memory,
+            export,
             timing: config.shutdown,
             data: tokio::spawn(http::serve_data(data_listener.0, gateway, lifecycle.clone())),
             admin: tokio::spawn(http::serve_admin(admin_listener.0, admin, lifecycle.clone())),
@@ -169,13 +181,16 @@ impl App {
         let _ = self.data.await;
         self.shutdown.advance(Phase::Stopped);
         let _ = self.admin.await;
-        let (plugins, sink, memory, timeout) =
-            (self.plugins, self.sink, self.memory, self.timing.drain_timeout);
+        let (plugins, sink, memory, export, timeout) =
+            (self.plugins, self.sink, self.memory, self.export, self.timing.drain_timeout);
         let left = off_the_runtime(move || {
             plugins.stop();
             // While the data directory is still ours.
             memory.save();
-            sink.close(timeout)
+            let left = sink.close(timeout);
+            // Last, so that it tells of the records too.
+            export.stop();
+            left
         })
         .await;
         if left > 0 {
@@ -218,7 +233,17 @@ async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 's
     }
 }
 
-fn observe(metrics: &Metrics, sink: &Sink, memory: &Memory) {
+/// What is there when the ports are served.
+struct Rooms {
+    metrics: Metrics,
+    sink: Sink,
+    plugins: Plugins,
+    memory: Memory,
+    export: Export,
+}
+
+fn observe(metrics: &Metrics, sink: &Sink, plugins: &Plugins, memory: &Memory) {
+    metrics.observe_plugins(plugins.gauge());
     let (sink, memory) = (sink.clone(), memory.clone());
     metrics.observe_sink(Box::new(move || sink.gauges()));
     metrics.observe_keys(Box::new(move || memory.gauge()));

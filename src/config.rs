@@ -8,6 +8,7 @@ mod cross;
 mod dead_letter;
 mod kafka;
 mod limit;
+mod otel;
 mod plugin;
 mod problem;
 mod reference;
@@ -74,13 +75,15 @@ impl Config {
         let mut variables: Vec<(String, String)> = variables.into_iter().collect();
         variables.sort();
         let sync = sync_mode(&variables);
+        let export = otel::export(&variables, &mut findings.problems, &mut notices);
         for (name, value) in variables {
             tree.set_variable(&name, &value, &mut findings.problems);
-            set_old_variable(&mut tree, &name, value, &mut notices);
+            set_old_variable(&mut tree, &name, value);
         }
         set_flags(&mut tree, flags);
         let mut config = read(&mut tree, &mut findings);
         config.notices = notices;
+        config.telemetry.export = export;
         config.sink.log.sync = sync;
         let (mut problems, _) = findings.finish(tree);
         // Values that stand in for wrong ones would be compared otherwise.
@@ -163,7 +166,7 @@ fn sync_mode(variables: &[(String, String)]) -> SyncMode {
 }
 
 /// The variables of the ingestor that Sluicegate replaces.
-fn set_old_variable(tree: &mut Table, name: &str, value: String, notices: &mut Vec<String>) {
+fn set_old_variable(tree: &mut Table, name: &str, value: String) {
     if value.is_empty() {
         return;
     }
@@ -175,10 +178,6 @@ fn set_old_variable(tree: &mut Table, name: &str, value: String, notices: &mut V
         "KAFKA_TOPIC_FINANCIAL" => map_topic("financial-transaction", "raw_financial_transactions", value),
         "KAFKA_TOPIC_INSURANCE" => map_topic("insurance-claim", "raw_insurance_claims", value),
         "KAFKA_BROKER" => tree.set(&["kafka", "brokers"], value, origin, Precedence::Under),
-        // Many platforms set it in every container, and no record is lost by it.
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => notices.push(format!(
-            "{name}={value} has no effect: this version exports nothing by OTLP; scrape /metrics on the admin port"
-        )),
         _ => {}
     }
 }

@@ -5,17 +5,19 @@ mod count;
 mod letter;
 mod plan;
 mod resume;
+mod trace;
 
 pub use resume::{Earlier, bytes as earlier_bytes};
 
 use crate::plugin::{Facts, Generation, Held, OnInvalid, RoutePolicy};
 use crate::record::{Batch, RecordId, Shape};
 use crate::sink::Sink;
-use crate::telemetry::Metrics;
+use crate::telemetry::{JudgeFacts, Metrics, Parent, Span};
 use crate::verdict::{Ledger, Outcome};
 use plan::{Plan, Times};
 use resume::Resumed;
 use std::sync::Arc;
+use trace::Sends;
 
 /// What the path needs of the gateway. Cheap to clone.
 #[derive(Clone)]
@@ -33,10 +35,10 @@ pub struct Submission {
     pub facts: Facts,
     /// The request's content type, where it is not JSON: it goes with each record.
     pub content_type: Option<String>,
-    /// The request's `traceparent`, if it has a valid one.
-    pub traceparent: Option<String>,
-    /// What goes with it, if anything.
-    pub tracestate: Option<String>,
+    /// What the request's sender says of its trace.
+    pub sender: Option<Parent>,
+    /// The request's own place in its trace.
+    pub trace: Span,
     /// What an earlier try of the same batch settled: that is not done again.
     pub earlier: Option<Earlier>,
 }
@@ -61,6 +63,12 @@ impl Submission {
     fn policy(&self) -> RoutePolicy {
         self.generation.manifest.routes[self.route].policy
     }
+
+    /// The span of the plugin's work.
+    fn judging(&self, records: usize) -> Span {
+        let Generation { manifest, digest, .. } = &*self.generation;
+        self.trace.judge(&JudgeFacts { plugin: &manifest.name, version: &manifest.version, digest, records })
+    }
 }
 
 impl Pipeline {
@@ -75,7 +83,10 @@ impl Pipeline {
             &mut submission.batch,
             Batch { shape: Shape::Batch, records: Vec::new() },
         ));
-        let (mut judgement, held) = submission.generation.judge(submission.route, facts, batch.clone()).await;
+        let span = submission.judging(batch.records.len());
+        let judge = submission.generation.judge(submission.route, facts, batch.clone());
+        let (mut judgement, held) = span.hold(judge).await;
+        span.end();
         // Of a batch that is resumed a part is out already: to hold back the rest would make nothing whole.
         if submission.policy().on_invalid == OnInvalid::Atomic && resumed.is_none() {
             atomic::whole_or_none(&mut judgement.findings);
@@ -83,8 +94,11 @@ impl Pipeline {
 
         let mut ledger = Ledger::open(batch.records.len());
         let times = Times { received_at_ms, kafka: self.sink.timestamps() };
-        let plan = Plan::draw(&submission, &batch, judgement.findings, times, &mut ledger);
+        let mut plan = Plan::draw(&submission, &batch, judgement.findings, times, &mut ledger);
+        let sender = submission.sender.as_ref();
+        let sends = Sends::begin(self.sink.system(), &submission.trace, sender, &mut plan.shipment);
         let deliveries = self.sink.deliver(plan.shipment).await;
+        sends.end(&self.metrics, &deliveries);
         plan::settle(plan.promises, deliveries, &mut ledger);
         let outcomes = ledger.close();
 

@@ -34,7 +34,7 @@ pub use output::Held;
 pub use snapshot::{Match, RouteError, Snapshot};
 
 use crate::record::Input;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, PluginGauge};
 use crate::verdict::Instrument;
 use arc_swap::ArcSwap;
 use judges::Judges;
@@ -255,6 +255,20 @@ impl Plugins {
 
     pub fn status(&self) -> Status {
         self.inner.registry.lock().status()
+    }
+
+    /// Looks at what the instances of each plugin take, as long as the plugins are there.
+    pub fn gauge(&self) -> Box<dyn Fn() -> Vec<PluginGauge> + Send + Sync> {
+        let inner = Arc::downgrade(&self.inner);
+        let look = |generation: &Arc<Generation>| PluginGauge {
+            plugin: generation.manifest.name.clone(),
+            instances: generation.pool.alive() as u64,
+            memory_bytes: generation.pool.memory_bytes(),
+        };
+        Box::new(move || {
+            let snapshot = inner.upgrade().map(|inner| inner.live.load_full());
+            snapshot.iter().flat_map(|snapshot| snapshot.generations.iter().map(look)).collect()
+        })
     }
 }
 

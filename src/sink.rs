@@ -66,6 +66,14 @@ impl Sink {
         Ok(Sink { local, kafka, dead_letters, rejected_room })
     }
 
+    /// What accepts records, as the semantic conventions of messaging call it.
+    pub fn system(&self) -> &'static str {
+        match self.kafka {
+            Some(_) => "kafka",
+            None => "sluicegate_log",
+        }
+    }
+
     /// What a message's time is to be. The local log keeps when records were received: nobody refuses them for it
     /// there.
     pub fn timestamps(&self) -> Timestamps {

@@ -5,6 +5,7 @@
 
 mod about;
 mod catalog;
+mod export;
 mod exposition;
 mod log;
 mod measure;
@@ -12,16 +13,23 @@ mod name;
 mod own;
 mod process;
 mod provider;
+mod resource;
 mod series;
 #[cfg(test)]
 mod tests;
+mod trace;
 
+pub use export::{Export, ExportConfig, ExportError, Protocol, Target, Temporality, Tls};
 pub use log::{LogError, check_log_filter, start_logging};
 pub use measure::PluginMeters;
+pub use trace::{Entered, JudgeFacts, Parent, RequestFacts, Span, Traces};
 
 use crate::verdict::{FaultKind, Instrument};
 use catalog::Catalog;
+use export::Tally;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use own::Own;
+use provider::Outlets;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +40,22 @@ pub struct Config {
     pub log_filter: String,
     /// Distinct values an attribute of a plugin's instrument may have; the ones beyond are `__other__`.
     pub attribute_values_max: usize,
+    /// Traces that begin here and are kept, of each second, where OTEL_TRACES_SAMPLER says nothing.
+    pub traces_per_second_max: u32,
+    pub export: ExportConfig,
+}
+
+/// Nothing is sent, and the log is told from `info` on.
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            log_format: LogFormat::Auto,
+            log_filter: "info".to_owned(),
+            attribute_values_max: 100,
+            traces_per_second_max: 100,
+            export: ExportConfig::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +177,8 @@ pub struct LaneGauge {
     pub spool_size: u64,
     /// How long the oldest of them has waited.
     pub spool_oldest_age: Duration,
+    /// Records that the broker has reported since the start: why it did not take them, or nothing, and how many.
+    pub reported: Vec<(&'static str, u64)>,
 }
 
 impl LaneGauge {
@@ -179,16 +205,38 @@ pub struct KeysGauge {
     pub bytes: u64,
 }
 
+/// What the data port holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HttpGauge {
+    pub in_flight: u64,
+    pub held_bytes: u64,
+}
+
+/// What the instances of a plugin take now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PluginGauge {
+    pub plugin: String,
+    pub instances: u64,
+    pub memory_bytes: u64,
+}
+
 impl Metrics {
     pub fn new(config: &Config) -> Metrics {
-        let own = Own::new(config.attribute_values_max);
-        let catalog = Catalog::new(config.attribute_values_max, own.names());
+        let push = config.export.metrics.as_ref().map(|_| config.export.temporality.into());
+        let outlets = Outlets { resource: resource::resource(), push };
+        let own = Own::new(config.attribute_values_max, &outlets);
+        let catalog = Catalog::new(config.attribute_values_max, outlets, own.names());
         Metrics { own: Arc::new(own), catalog: Arc::new(catalog) }
     }
 
-    /// A request to a route; `endpoint` is the declared path.
-    pub fn request(&self, endpoint: &str, status: RequestStatus, duration: Duration) {
-        self.own.request(endpoint, status, duration);
+    /// A request to the data port that was answered after this time.
+    pub fn request(&self, facts: &RequestFacts<'_>, duration: Duration) {
+        self.own.request(facts, duration);
+    }
+
+    /// Records of a request that were sent to a topic; `error_type` is empty where all went well.
+    pub fn sent(&self, system: &str, topic: &str, error_type: &str, duration: Duration) {
+        self.own.sent(system, topic, error_type, duration);
     }
 
     /// Records of one route that ended alike. `reason`: a violation's code, a fault's kind, a failure; or empty.
@@ -260,6 +308,25 @@ impl Metrics {
     /// What to ask once at each scrape. A second call replaces the first.
     pub fn observe_sink(&self, observe: Box<dyn Fn() -> SinkGauges + Send + Sync>) {
         self.own.observe_sink(observe);
+    }
+
+    /// As `observe_sink`, of the data port.
+    pub fn observe_http(&self, observe: Box<dyn Fn() -> HttpGauge + Send + Sync>) {
+        self.own.observe_http(observe);
+    }
+
+    /// As `observe_sink`, of the plugins' instances.
+    pub fn observe_plugins(&self, observe: Box<dyn Fn() -> Vec<PluginGauge> + Send + Sync>) {
+        self.own.observe_plugins(observe);
+    }
+
+    fn observe_export(&self, tally: Arc<Tally>) {
+        self.own.observe_export(tally);
+    }
+
+    /// Everything, to be sent. Nothing unless metrics are to be sent.
+    fn collect(&self) -> Vec<ResourceMetrics> {
+        self.own.collect().into_iter().chain(self.catalog.collect()).collect()
     }
 
     /// The instruments of a plugin; one that a plugin of this name has already, unchanged in every part, is

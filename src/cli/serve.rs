@@ -5,7 +5,7 @@ use crate::app::{App, BannerFacts, StartError};
 use crate::config::{Config, Flags};
 use crate::plugin::{PluginStatus, Status};
 use crate::shutdown::Signals;
-use crate::telemetry;
+use crate::telemetry::{self, Export};
 use std::fmt;
 
 pub(super) fn run(flags: Flags) -> Exit {
@@ -16,7 +16,14 @@ pub(super) fn run(flags: Flags) -> Exit {
             return Exit::Usage;
         }
     };
-    if let Err(error) = telemetry::start_logging(&config.telemetry) {
+    let export = match Export::start(&config.telemetry) {
+        Ok(export) => export,
+        Err(error) => {
+            complain(format_args!("the gateway cannot start: telemetry: {error}"));
+            return Exit::Usage;
+        }
+    };
+    if let Err(error) = telemetry::start_logging(&config.telemetry, Some(&export)) {
         complain(error);
         return Exit::Usage;
     }
@@ -32,7 +39,7 @@ pub(super) fn run(flags: Flags) -> Exit {
             return Exit::Unsound;
         }
     };
-    match runtime.block_on(serve(config)) {
+    match runtime.block_on(serve(config, export)) {
         Ok(0) => Exit::Well,
         Ok(_) => Exit::Unsent,
         Err(error) => {
@@ -43,9 +50,9 @@ pub(super) fn run(flags: Flags) -> Exit {
 }
 
 /// The one place where the command line meets the gateway. Gives the number of records left in the spool.
-async fn serve(config: Config) -> Result<u64, StartError> {
+async fn serve(config: Config, export: Export) -> Result<u64, StartError> {
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    let app = App::start(config).await?;
+    let app = App::start_with(config, export).await?;
     let facts = app.banner_facts();
     if facts.is_plugin_directory_missing {
         tracing::warn!(

@@ -268,6 +268,14 @@ pub(super) fn telemetry(tree: &mut Table, findings: &mut Findings) -> telemetry:
             "Different values of one attribute that a plugin may measure; the others become __other__.",
             count(1..=2_000),
         ),
+        traces_per_second_max: s.read(
+            "traces_per_second_max",
+            "100",
+            "Traces that begin here and are kept, of each second; OTEL_TRACES_SAMPLER overrides it.",
+            count(0..=1_000_000),
+        ),
+        // As the standard variables say, which are read apart.
+        export: telemetry::ExportConfig::default(),
     }
 }
 

@@ -254,13 +254,7 @@ fn the_old_ingestors_variables_are_heeded_or_refused() {
     let topics = |plugin: &str| config.plugins.plugins[plugin].topics.clone();
     assert_eq!(topics("financial-transaction")["raw_financial_transactions"], "payments.raw");
     assert_eq!(topics("insurance-claim")["raw_insurance_claims"], "from.file");
-    assert_eq!(
-        config.notices,
-        [
-            "OTEL_EXPORTER_OTLP_ENDPOINT=http://grafana-alloy:4318 has no effect: this version exports nothing by \
-          OTLP; scrape /metrics on the admin port"
-        ]
-    );
+    assert_eq!(config.telemetry.export.traces.unwrap().url, "http://grafana-alloy:4318/v1/traces");
     assert_eq!(config.sink.kafka.unwrap().brokers, "kafka:9092");
     let none = load_with("", &[("KAFKA_BROKER", "")], Flags::default()).unwrap();
     assert!(none.sink.kafka.is_none());

@@ -27,6 +27,10 @@ impl Admission {
         Admission { places: Arc::new(Semaphore::new(in_flight_max)), in_flight_max }
     }
 
+    pub fn in_flight(&self) -> usize {
+        self.in_flight_max - self.places.available_permits().min(self.in_flight_max)
+    }
+
     /// Never waits: a queue would only make every answer late.
     pub fn try_enter(&self) -> Result<Permit, Overloaded> {
         self.places.clone().try_acquire_owned().map_err(|_| Overloaded { in_flight_max: self.in_flight_max })

@@ -101,6 +101,11 @@ impl Bodies {
         Bodies { limits, budget, inflations: Arc::new(Semaphore::new(INFLATIONS_MAX)) }
     }
 
+    /// Bytes that are held now, of bodies, findings and answers.
+    pub fn held(&self) -> usize {
+        self.budget.held()
+    }
+
     /// Of nothing yet.
     pub fn lease(&self) -> Lease {
         self.budget.lease()

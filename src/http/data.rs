@@ -9,16 +9,16 @@ use super::body::{self, Bodies, BodyError};
 use super::connection::{self, Answered, Protocol};
 use super::error::{Allow, IngestError};
 use super::idempotency::Memory;
-use super::ingest::{Place, Settled, ingest};
+use super::ingest::{Place, Settled, Trace, ingest};
 use super::look::Look;
 use super::throttle::Throttle;
-use super::{message, readiness};
+use super::{header, message, readiness};
 use crate::pipeline::Pipeline;
 use crate::plugin::Plugins;
 use crate::shutdown::{Lifecycle, Phase};
-use crate::telemetry::{Metrics, RequestStatus};
+use crate::telemetry::{HttpGauge, Metrics, RequestFacts, RequestStatus, Span, Traces};
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ pub struct Gateway {
     pub(super) plugins: Plugins,
     pub(super) pipeline: Pipeline,
     pub(super) metrics: Metrics,
+    traces: Traces,
     pub(super) bodies: Bodies,
     pub(super) admission: Admission,
     pub(super) readiness: Look<Vec<String>>,
@@ -59,6 +60,7 @@ impl Gateway {
         plugins: Plugins,
         pipeline: Pipeline,
         metrics: Metrics,
+        traces: Traces,
         memory: Memory,
     ) -> Gateway {
         let limits = body::Limits {
@@ -80,7 +82,20 @@ impl Gateway {
             plugins,
             pipeline,
             metrics,
+            traces,
         }
+    }
+
+    /// Lets the metrics look at what is held now, as long as the gateway is there.
+    pub fn observe(self: &Arc<Gateway>) {
+        let gateway = Arc::downgrade(self);
+        self.metrics.observe_http(Box::new(move || {
+            let gateway = gateway.upgrade();
+            gateway.map_or_else(HttpGauge::default, |gateway| HttpGauge {
+                in_flight: gateway.admission.in_flight() as u64,
+                held_bytes: gateway.bodies.held() as u64,
+            })
+        }));
     }
 
     /// Counts a client that is turned away. A line a second: under overload one for each would be a load of
@@ -130,21 +145,41 @@ async fn answer(
     let started = Instant::now();
     let asked = Asked::of(&request);
     let (head, body) = request.into_parts();
+    let checked = message::check(&head, &ticket);
+    if head.uri.path() == HEALTH && checked.is_ok() {
+        return health(&gateway, &lifecycle, &asked).await.into_response(&asked, ticket);
+    }
+    let sender = gateway.traces.heard(header::parent(&head.headers));
+    let span = gateway.traces.request(method(&head.method), sender.as_ref());
+    let trace = Trace { sender, span };
     let mut arrived = None;
-    let settled = match message::check(&head, &ticket) {
+    let settled = match checked {
         Err(error) => Err(error),
-        Ok(()) if head.uri.path() == HEALTH => {
-            return health(&gateway, &lifecycle, &asked).await.into_response(&asked, ticket);
-        }
-        Ok(()) => ingest(&gateway, &head, body, &ticket, &asked, &mut arrived).await,
+        Ok(()) => trace.span.hold(ingest(&gateway, &head, body, &ticket, &asked, &trace, &mut arrived)).await,
     };
     let (answer, counts, error) = match settled {
         Ok(Settled { answer, counts }) => (answer, counts, None),
         Err(error) => (answer::refusal(&error, &asked), None, Some(error)),
     };
     let report = Report { asked: &asked, place: arrived.as_ref(), status: answer.status, counts, started };
-    report.publish(&gateway, error.as_ref());
+    report.publish(&gateway, error.as_ref(), &trace.span);
     answer.into_response(&asked, ticket)
+}
+
+/// As telemetry has it: what is no known method must not become a label of its own.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "POST",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    }
 }
 
 /// What the operator is told of a request.
@@ -158,17 +193,26 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn publish(&self, gateway: &Gateway, error: Option<&IngestError>) {
+    fn publish(&self, gateway: &Gateway, error: Option<&IngestError>, span: &Span) {
         let elapsed = self.started.elapsed();
-        if let Some(place) = self.place {
-            gateway.metrics.request(&place.route().path, request_status(self.status), elapsed);
-        }
+        let facts = RequestFacts {
+            method: method(&self.asked.method),
+            route: self.route(),
+            status: self.status.as_u16(),
+            status_text: self.status.as_str(),
+            protocol: protocol(self.asked.version),
+            request_id: self.asked.id.as_str(),
+            result: request_status(self.status).as_str(),
+        };
+        gateway.metrics.request(&facts, elapsed);
+        let _entered = span.enter();
         self.log_answer(elapsed);
         match error.and_then(shed_reason) {
             Some(reason) => gateway.shed(reason),
             None if self.status.is_server_error() => self.log_failure(gateway, error),
             None => {}
         }
+        span.answer(&facts);
     }
 
     fn route(&self) -> Option<&str> {
@@ -197,6 +241,14 @@ impl Report<'_> {
             error = error.map(tracing::field::display),
             "request failed"
         );
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
     }
 }
 

@@ -4,6 +4,7 @@
 mod tests;
 
 use crate::record::{Event, EventFaults};
+use crate::telemetry::Parent;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -142,6 +143,12 @@ fn rank(range: &str) -> Option<u8> {
         "application/*" => Some(1),
         _ => range.eq_ignore_ascii_case("application/json").then_some(2),
     }
+}
+
+/// What the request's sender says of its trace.
+pub(super) fn parent(headers: &HeaderMap) -> Option<Parent> {
+    let traceparent = traceparent(headers)?;
+    Some(Parent { traceparent, tracestate: tracestate(headers) })
 }
 
 /// The request's trace context if it is a valid one (W3C Trace Context, section 3.2), as version 00.

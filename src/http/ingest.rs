@@ -15,6 +15,7 @@ use super::origin::foreign_page;
 use crate::pipeline::{Receipt, Submission};
 use crate::plugin::{Facts, Generation, Match, Route, RouteError, Snapshot};
 use crate::record::{self, Framing, RecordIds};
+use crate::telemetry::{Parent, Span};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::sync::Arc;
@@ -37,6 +38,13 @@ pub(super) struct Hold {
     pub permit: Permit,
     /// Of the budget of bodies: first the request's own, then its answer's.
     pub lease: Lease,
+}
+
+/// A request's place in its trace.
+pub(super) struct Trace {
+    /// What its sender says.
+    pub sender: Option<Parent>,
+    pub span: Span,
 }
 
 /// The route of a request, on the generation that judges it.
@@ -63,6 +71,7 @@ pub(super) async fn ingest(
     body: Incoming,
     ticket: &Ticket,
     asked: &Asked,
+    trace: &Trace,
     arrived: &mut Option<Place>,
 ) -> Result<Settled, IngestError> {
     let found = find(&gateway.plugins.snapshot(), head.uri.path())?;
@@ -102,8 +111,8 @@ pub(super) async fn ingest(
             caller: None,
         },
         content_type: declared_type(framing, content_type, place.route()),
-        traceparent: header::traceparent(&head.headers),
-        tracestate: header::tracestate(&head.headers),
+        sender: trace.sender.clone(),
+        trace: trace.span.clone(),
         route: place.route,
         generation: place.generation.clone(),
         earlier: claim.as_ref().and_then(Claim::earlier),
@@ -134,6 +143,7 @@ async fn settle(
     mut hold: Hold,
 ) -> Result<Settled, IngestError> {
     let all = gateway.clone();
+    let trace = submission.trace.clone();
     let work = async move {
         let receipt = all.pipeline.settle(submission).await;
         // The request's bytes are gone. What was found in them can be more, and is counted in the receipt.
@@ -141,7 +151,7 @@ async fn settle(
         let violations_max = all.config.violations_listed_max;
         telling.tell(receipt, hold, violations_max)
     };
-    outlive(&gateway.tasks, work).await
+    outlive(&gateway.tasks, trace.hold(work)).await
 }
 
 /// What has to be known of a request to tell what became of its records.

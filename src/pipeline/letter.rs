@@ -68,10 +68,7 @@ fn letter<const N: usize>(
     ];
     headers.extend(reason);
     headers.push(("sluicegate-received-at", facts.received_at_ms.to_string()));
-    // `00-`, then 32 digits.
-    if let Some(id) = submission.traceparent.as_deref().and_then(|parent| parent.get(3..35)) {
-        headers.push(("sluicegate-trace-id", id.to_owned()));
-    }
+    headers.extend(submission.trace.trace_id().map(|id| ("sluicegate-trace-id", id)));
     if !facts.parameters.is_empty() {
         headers.push(("sluicegate-path", path(&route.path, &facts.parameters)));
     }
@@ -143,7 +140,9 @@ impl Pipeline {
             }
         }
         if !messages.is_empty() {
-            let shipment = Shipment { headers: super::plan::headers(submission), messages, may_spool: true };
+            let headers = super::plan::headers(submission);
+            let mut shipment = Shipment { headers, messages, may_spool: true };
+            super::trace::tell(&submission.trace, submission.sender.as_ref(), &mut shipment);
             tokio::spawn(self.clone().ship_rejected(shipment, room));
         }
     }

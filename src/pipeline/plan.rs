@@ -83,15 +83,9 @@ impl Plan {
     }
 }
 
-/// What all messages of a request carry.
+/// What all messages of a request carry, but for its trace.
 pub fn headers(submission: &Submission) -> Headers {
-    let mut headers = vec![("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))];
-    if let Some(traceparent) = &submission.traceparent {
-        headers.push(("traceparent", Bytes::from(traceparent.clone())));
-        let state = submission.tracestate.clone();
-        headers.extend(state.map(|state| ("tracestate", Bytes::from(state))));
-    }
-    headers.into()
+    [("sluicegate-plugin", Bytes::from(submission.generation.stamp.clone()))].into()
 }
 
 /// That of the record as it was posted; none: it is JSON, and nobody needs to be told. Who reads an event does.

@@ -10,6 +10,7 @@ use super::memory::{Budget, Memory, Shortage};
 use crate::verdict::{Fault, FaultKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
@@ -30,6 +31,8 @@ pub(super) struct Blueprint {
     pub engine: Arc<Engine>,
     pub program: Program,
     pub budget: Arc<Budget>,
+    /// The memory of all instances made of this.
+    pub memory_used: Arc<AtomicU64>,
     pub settings: Arc<BTreeMap<String, String>>,
     pub start_time: Duration,
     pub calls_max: u32,
@@ -77,7 +80,7 @@ impl Blueprint {
         let guest = Guest {
             settings: self.settings.clone(),
             log: Stage::new(self.log),
-            memory: Memory::new(self.budget.clone(), self.memory_bytes_max),
+            memory: Memory::new(self.budget.clone(), self.memory_used.clone(), self.memory_bytes_max),
             allowance: Allowance::start(self.start_time),
         };
         let mut store = Store::new(&self.engine.wasmtime, guest);

@@ -12,6 +12,7 @@ use super::output::{self, Held};
 use super::pool::Patience;
 use super::{Facts, Generation};
 use crate::record::{Batch, Body, Record};
+use crate::telemetry::Span;
 use crate::verdict::{Failure, Fault, FaultKind, Finding, Judgement, MeasurementTable, Rejection, Verdict};
 use hearing::{First, Hearing};
 use std::ops::Range;
@@ -114,7 +115,10 @@ impl Generation {
     ) -> (Judgement, Held) {
         let (tell, told) = tokio::sync::oneshot::channel();
         let (generation, records) = (self.clone(), batch.clone());
+        // What the plugin logs there belongs to the same trace.
+        let trace = Span::current();
         let work = Box::new(move |turn| {
+            let _entered = trace.enter();
             let judged = match turn {
                 Turn::InTime => Hearing::new(&generation, route, &facts, &records.records, held).hear(first),
                 Turn::TooLate => (all_failed(&records.records, Failure::JudgesBusy), held),

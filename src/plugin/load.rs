@@ -186,6 +186,7 @@ impl Host {
             engine: self.engine.clone(),
             program: program.clone(),
             budget: self.budget.clone(),
+            memory_used: Arc::default(),
             settings: Arc::new(settings),
             start_time: limits.start_time,
             calls_max: limits.instance_calls_max,

@@ -45,6 +45,8 @@ pub(super) enum Shortage {
 #[derive(Debug)]
 pub(super) struct Memory {
     budget: Arc<Budget>,
+    /// What all instances of its plugin hold.
+    of_plugin: Arc<AtomicU64>,
     used: u64,
     max: u64,
     /// Since the call began.
@@ -52,8 +54,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub fn new(budget: Arc<Budget>, max: u64) -> Memory {
-        Memory { budget, used: 0, max, shortage: None }
+    pub fn new(budget: Arc<Budget>, of_plugin: Arc<AtomicU64>, max: u64) -> Memory {
+        Memory { budget, of_plugin, used: 0, max, shortage: None }
     }
 
     pub fn used(&self) -> u64 {
@@ -89,6 +91,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         self.budget.give_back(self.used);
+        self.of_plugin.fetch_sub(self.used, Ordering::Relaxed);
     }
 }
 
@@ -138,11 +141,11 @@ mod tests {
     #[test]
     fn an_instance_is_held_to_its_own_limit_before_the_shared_one() {
         let budget = Budget::new(100);
-        let mut memory = Memory::new(budget.clone(), 60);
+        let mut memory = Memory::new(budget.clone(), Arc::default(), 60);
         assert!(memory.memory_growing(0, 60, None).unwrap());
         assert!(!memory.memory_growing(60, 61, None).unwrap());
         assert_eq!(memory.shortage(), Some(Shortage::Own));
-        let mut other = Memory::new(budget, 60);
+        let mut other = Memory::new(budget, Arc::default(), 60);
         assert!(!other.memory_growing(0, 41, None).unwrap());
         assert_eq!(other.shortage(), Some(Shortage::Shared));
         drop(memory);
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn tables_count_as_memory() {
-        let mut memory = Memory::new(Budget::new(1 << 20), 100);
+        let mut memory = Memory::new(Budget::new(1 << 20), Arc::default(), 100);
         assert!(memory.table_growing(0, 12, None).unwrap());
         assert!(!memory.table_growing(12, 13, None).unwrap());
     }

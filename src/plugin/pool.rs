@@ -3,6 +3,7 @@
 use super::Limits;
 use super::guest::{Blueprint, CallError, Instance};
 use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -159,6 +160,11 @@ impl Pool {
     /// How many instances there are, at work or idle.
     pub fn alive(&self) -> usize {
         self.state.lock().alive
+    }
+
+    /// The linear memory of all of them.
+    pub fn memory_bytes(&self) -> u64 {
+        self.blueprint.memory_used.load(Ordering::Relaxed)
     }
 }
 

@@ -33,11 +33,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 fn metrics() -> Metrics {
-    Metrics::new(&telemetry::Config {
-        log_format: telemetry::LogFormat::Text,
-        log_filter: "info".to_owned(),
-        attribute_values_max: 100,
-    })
+    Metrics::new(&telemetry::Config::default())
 }
 
 impl Bench {

@@ -1,6 +1,6 @@
 //! What the gateway measures of one plugin: it leaves `/metrics` with the plugin.
 
-use super::provider::{Bound, Provider};
+use super::provider::{Bound, Outlets, Provider, TargetInfo};
 use super::series::{SDK_SERIES_MAX, Series};
 use crate::verdict::{FaultKind, InstrumentKind};
 use std::time::Duration;
@@ -33,8 +33,8 @@ pub(super) struct About {
 }
 
 impl About {
-    pub fn new(plugin: &str) -> About {
-        let provider = Provider::new(None, SDK_SERIES_MAX);
+    pub fn new(plugin: &str, outlets: &Outlets) -> About {
+        let provider = Provider::new(outlets, TargetInfo::Omitted, SDK_SERIES_MAX);
         let [calls, faults, generation, overflow, dropped] = instruments();
         let build = |(name, unit, kind): (&str, &str, InstrumentKind), description: &str, keys: &[&str]| {
             Series::closed(provider.recorder(name, unit, description, &kind), keys, usize::MAX)

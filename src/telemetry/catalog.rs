@@ -1,15 +1,18 @@
 //! Which plugin has which instruments, and which names are taken.
 
 use super::about::{self, About};
-use super::measure::{Meter, PluginMeters};
+use super::measure::{Meter, PluginMeters, Store};
+use super::provider::Outlets;
 use super::{MeterConflict, exposition, name};
 use crate::verdict::{Instrument, InstrumentKind};
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 pub(super) struct Catalog {
     values_max: usize,
+    outlets: Outlets,
     /// The gateway's own names in `/metrics`, each with what it is.
     own: HashMap<String, String>,
     live: RwLock<Live>,
@@ -24,14 +27,14 @@ struct Live {
 }
 
 impl Catalog {
-    pub fn new(values_max: usize, own: Vec<(String, String)>) -> Catalog {
+    pub fn new(values_max: usize, outlets: Outlets, own: Vec<(String, String)>) -> Catalog {
         let mut own: HashMap<_, _> = own.into_iter().collect();
         for (name, unit, kind) in about::instruments() {
             let what = in_words(&kind, unit);
             let family = name::family(name, unit, &kind);
             own.extend(name::claimed(&family, &kind).into_iter().map(|name| (name, what.clone())));
         }
-        Catalog { values_max, own, live: RwLock::default() }
+        Catalog { values_max, outlets, own, live: RwLock::default() }
     }
 
     pub fn about(&self, plugin: &str) -> Option<Arc<About>> {
@@ -54,12 +57,13 @@ impl Catalog {
             }
         }
         let about = live.about.get(plugin).and_then(Weak::upgrade);
-        let about = about.unwrap_or_else(|| Arc::new(About::new(plugin)));
+        let about = about.unwrap_or_else(|| Arc::new(About::new(plugin, &self.outlets)));
         live.about.insert(plugin.to_owned(), Arc::downgrade(&about));
         let meters = instruments.iter().map(|instrument| {
             let same = |meter: &&Arc<Meter>| meter.plugin() == plugin && meter.instrument() == instrument;
             there.iter().find(same).map(Arc::clone).unwrap_or_else(|| {
-                let meter = Arc::new(Meter::new(plugin, instrument, self.values_max, &about));
+                let store = self.store(plugin, instrument, &there);
+                let meter = Arc::new(Meter::new(plugin, instrument, self.values_max, &about, store));
                 live.meters.push(Arc::downgrade(&meter));
                 meter
             })
@@ -67,16 +71,44 @@ impl Catalog {
         Ok(PluginMeters::new(meters.collect(), about))
     }
 
+    /// That of another plugin with the same instrument, or a new one.
+    fn store(&self, plugin: &str, instrument: &Instrument, there: &[Arc<Meter>]) -> Arc<Store> {
+        let shared = there.iter().find(|meter| {
+            let theirs = meter.instrument();
+            let same = theirs.name == instrument.name
+                && theirs.unit == instrument.unit
+                && theirs.kind == instrument.kind;
+            meter.plugin() != plugin && same
+        });
+        shared.map_or_else(|| Store::new(instrument, &self.outlets), |meter| meter.store().clone())
+    }
+
+    fn live(&self) -> (Vec<Arc<Meter>>, Vec<Arc<About>>) {
+        let live = self.live.read();
+        let mut meters: Vec<Arc<Meter>> = live.meters.iter().filter_map(Weak::upgrade).collect();
+        let mut stores = HashSet::new();
+        meters.retain(|meter| stores.insert(Arc::as_ptr(meter.store())));
+        (meters, live.about.values().filter_map(Weak::upgrade).collect())
+    }
+
     /// All that plugins measure and what is measured of them, the oldest first.
     pub fn gather(&self) -> Vec<exposition::Group> {
-        let (meters, about) = {
-            let live = self.live.read();
-            let meters: Vec<_> = live.meters.iter().filter_map(Weak::upgrade).collect();
-            let about: Vec<_> = live.about.values().filter_map(Weak::upgrade).collect();
-            (meters, about)
-        };
+        let (meters, about) = self.live();
         let about = about.iter().map(|about| exposition::Group::newest(about.provider().gather()));
         about.chain(meters.iter().map(|meter| meter.gather())).collect()
+    }
+
+    /// The same to be sent. Of two instruments of one name only the newer: the older one's plugin has been replaced, and
+    /// what it still counts ends with it.
+    pub fn collect(&self) -> Vec<ResourceMetrics> {
+        let (meters, about) = self.live();
+        let newer = |index: usize, name: &str| {
+            meters[index + 1..].iter().any(|meter| meter.instrument().name == name)
+        };
+        let newest =
+            meters.iter().enumerate().filter(|(index, meter)| !newer(*index, &meter.instrument().name));
+        let measured = newest.filter_map(|(_, meter)| meter.store().collect());
+        about.iter().filter_map(|about| about.provider().collect()).chain(measured).collect()
     }
 
     fn check_own(&self, instrument: &Instrument) -> Result<(), MeterConflict> {

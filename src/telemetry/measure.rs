@@ -2,34 +2,60 @@
 
 use super::about::About;
 use super::exposition;
-use super::provider::{Bound, Provider};
+use super::provider::{Bound, Outlets, Provider, Recorder, TargetInfo};
 use super::series::{SDK_SERIES_MAX, Series};
 use crate::verdict::{
     AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable, Outcome,
 };
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// One instrument of one plugin. It leaves `/metrics` when dropped.
+/// What holds the values of an instrument. Plugins that have it in common share it, so that their values are one
+/// series wherever their labels are.
+pub(super) struct Store {
+    provider: Provider,
+    recorder: Recorder,
+}
+
+impl Store {
+    pub fn new(instrument: &Instrument, outlets: &Outlets) -> Arc<Store> {
+        let provider = Provider::new(outlets, TargetInfo::Omitted, SDK_SERIES_MAX);
+        let Instrument { name, unit, description, kind, .. } = instrument;
+        let recorder = provider.recorder(name, unit, description, kind);
+        Arc::new(Store { provider, recorder })
+    }
+
+    pub fn collect(&self) -> Option<ResourceMetrics> {
+        self.provider.collect()
+    }
+}
+
+/// One instrument of one plugin. It leaves `/metrics` with the last plugin that has it.
 pub(super) struct Meter {
     plugin: String,
     instrument: Instrument,
-    provider: Provider,
+    store: Arc<Store>,
     series: Series,
 }
 
 impl Meter {
-    pub fn new(plugin: &str, instrument: &Instrument, values_max: usize, about: &Arc<About>) -> Meter {
-        let provider = Provider::new(None, SDK_SERIES_MAX);
-        let Instrument { name, unit, description, kind, .. } = instrument;
-        let recorder = provider.recorder(name, unit, description, kind);
+    pub fn new(
+        plugin: &str,
+        instrument: &Instrument,
+        values_max: usize,
+        about: &Arc<About>,
+        store: Arc<Store>,
+    ) -> Meter {
+        let Instrument { name, .. } = instrument;
+        let recorder = store.recorder.clone();
         let keys: Vec<&str> = instrument.attributes.iter().map(String::as_str).collect();
         let (about, name) = (Arc::clone(about), name.clone());
         let spill = Box::new(move |attribute: &str| about.overflow(&name, attribute));
         let series = Series::new(recorder, &keys, values_max, spill);
-        Meter { plugin: plugin.to_owned(), instrument: instrument.clone(), provider, series }
+        Meter { plugin: plugin.to_owned(), instrument: instrument.clone(), store, series }
     }
 
     pub fn plugin(&self) -> &str {
@@ -40,8 +66,12 @@ impl Meter {
         &self.instrument
     }
 
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     pub fn gather(&self) -> exposition::Group {
-        let families = self.provider.gather();
+        let families = self.store.provider.gather();
         match self.instrument.kind {
             InstrumentKind::Gauge => exposition::Group::newest(families),
             _ => exposition::Group::summed(families),

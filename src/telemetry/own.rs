@@ -1,16 +1,19 @@
 //! The gateway's own instruments, `gateway.<noun>.<measure>`, and the one whose name the dashboards know.
 
-use super::provider::{Bound, Provider};
+mod observe;
+
+use super::export::Tally;
+use super::provider::{Bound, Outlets, Provider, TargetInfo};
 use super::series::{SDK_SERIES_MAX, Series};
-use super::{KeysGauge, LaneGauge, Reload, RequestStatus, SinkGauge, SinkGauges, name, process};
+use super::{HttpGauge, KeysGauge, PluginGauge, Reload, RequestFacts, SinkGauges, name};
 use crate::verdict::{Failure, FaultKind, InstrumentKind, Violation};
-use opentelemetry::KeyValue;
+use observe::Observed;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
-use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use parking_lot::{Mutex, RwLock};
 use prometheus::proto::MetricFamily;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Milliseconds, as the dashboards in use have them.
 const REQUEST_BOUNDARIES: [f64; 18] = [
@@ -18,14 +21,16 @@ const REQUEST_BOUNDARIES: [f64; 18] = [
     10000.0,
 ];
 
+/// Seconds, as the semantic conventions have them for `http.server.request.duration` and for messaging's operations.
+const SECONDS_BOUNDARIES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
 /// Paths that are declared, by all plugins there ever were in this process.
 const ENDPOINTS_MAX: usize = 1_000;
 
 /// Which key of `gateway.records.settled` plugins have words for.
 const REASON: usize = 2;
 
-type Seen = Arc<RwLock<SinkGauges>>;
-type ObserveKeys = Box<dyn Fn() -> KeysGauge + Send + Sync>;
 type Observe = Box<dyn Fn() -> SinkGauges + Send + Sync>;
 
 /// What the gateway itself gives as a reason.
@@ -38,25 +43,21 @@ pub(super) struct Own {
     provider: Provider,
     names: Vec<(String, String)>,
     requests: Series,
+    http: Series,
+    sends: Series,
     records: Series,
     reloads: [Bound; Reload::ALL.len()],
     shed: Series,
     observe_sink: RwLock<Option<Observe>>,
-    /// What the sink said when the present scrape began: each of its instruments is asked by itself.
-    sink: Seen,
+    observed: Observed,
     keys: Series,
-    keys_kept: Arc<RwLock<Option<ObserveKeys>>>,
     dead_letters: Series,
     dead_letters_shed: Series,
 }
 
 impl Own {
-    pub fn new(values_max: usize) -> Own {
-        let resource = Resource::builder()
-            .with_service_name(env!("CARGO_PKG_NAME"))
-            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .build();
-        let provider = Provider::new(Some(resource), SDK_SERIES_MAX);
+    pub fn new(values_max: usize, outlets: &Outlets) -> Own {
+        let provider = Provider::new(outlets, TargetInfo::Told, SDK_SERIES_MAX);
         let builder = Builder { provider: &provider, names: Mutex::default() };
         let requests = builder.series(
             // No unit: `ms` would become part of the name, and the dashboards know this one.
@@ -65,6 +66,7 @@ impl Own {
             &["endpoint", "status"],
             ENDPOINTS_MAX,
         );
+        let (http, sends) = (http(&builder), sends(&builder));
         let records = builder.series(
             ("gateway.records.settled", "{record}", InstrumentKind::Counter),
             "What finally happened to records.",
@@ -85,14 +87,12 @@ impl Own {
             "Requests and connections turned away.",
             &["reason"],
         );
-        let sink = Seen::default();
         let keys = counter(
             "gateway.idempotency.requests",
             "{request}",
             "Requests with an Idempotency-Key that was known: how they were answered.",
             &["result"],
         );
-        let keys_kept = Arc::default();
         let dead_letters = counter(
             "gateway.dead_letters.written",
             "{record}",
@@ -105,21 +105,20 @@ impl Own {
             "Rejected records that were to be kept among the dead letters and were not.",
             &["reason"],
         );
-        observe_sink(&builder, &sink);
-        observe_lanes(&builder, &sink);
-        observe_keys(&builder, &keys_kept);
-        observe_process(&builder, Instant::now());
+        let observed = Observed::default();
+        observed.register(&builder);
         Own {
             requests,
+            http,
+            sends,
             records,
             reloads: Reload::ALL.map(|result| reloads.resolve(&[result.as_str()])),
             shed,
             observe_sink: RwLock::default(),
             dead_letters,
             dead_letters_shed,
-            sink,
+            observed,
             keys,
-            keys_kept,
             names: builder.names.into_inner(),
             provider,
         }
@@ -130,8 +129,16 @@ impl Own {
         self.names.clone()
     }
 
-    pub fn request(&self, endpoint: &str, status: RequestStatus, duration: Duration) {
-        self.requests.take(&[endpoint, status.as_str()], duration.as_secs_f64() * 1e3);
+    pub fn request(&self, facts: &RequestFacts<'_>, duration: Duration) {
+        if let Some(endpoint) = facts.route {
+            self.requests.take(&[endpoint, facts.result], duration.as_secs_f64() * 1e3);
+        }
+        let route = facts.route.unwrap_or_default();
+        self.http.take(&[facts.method, facts.status_text, route, "http"], duration.as_secs_f64());
+    }
+
+    pub fn sent(&self, system: &str, topic: &str, error_type: &str, duration: Duration) {
+        self.sends.take(&[system, "send", topic, error_type], duration.as_secs_f64());
     }
 
     pub fn records(&self, route: &str, outcome: &str, reason: &str, count: u64) {
@@ -153,8 +160,20 @@ impl Own {
         self.keys.take(&[result], 1.0);
     }
 
-    pub fn observe_keys(&self, observe: ObserveKeys) {
-        *self.keys_kept.write() = Some(observe);
+    pub fn observe_keys(&self, observe: Box<dyn Fn() -> KeysGauge + Send + Sync>) {
+        *self.observed.keys.write() = Some(observe);
+    }
+
+    pub fn observe_http(&self, observe: Box<dyn Fn() -> HttpGauge + Send + Sync>) {
+        *self.observed.http.write() = Some(observe);
+    }
+
+    pub fn observe_plugins(&self, observe: Box<dyn Fn() -> Vec<PluginGauge> + Send + Sync>) {
+        *self.observed.plugins.write() = Some(observe);
+    }
+
+    pub fn observe_export(&self, tally: Arc<Tally>) {
+        *self.observed.export.write() = Some(tally);
     }
 
     pub fn dead_letters_written(&self, kind: &str, count: u64) {
@@ -170,10 +189,40 @@ impl Own {
     }
 
     pub fn gather(&self) -> Vec<MetricFamily> {
-        let seen = self.observe_sink.read().as_ref().map(|observe| observe()).unwrap_or_default();
-        *self.sink.write() = seen;
+        self.look();
         self.provider.gather()
     }
+
+    pub fn collect(&self) -> Option<ResourceMetrics> {
+        self.look();
+        self.provider.collect()
+    }
+
+    /// Each of the sink's instruments is asked by itself: it is looked at once for all of them.
+    fn look(&self) {
+        let seen = self.observe_sink.read().as_ref().map(|observe| observe()).unwrap_or_default();
+        *self.observed.sink.write() = seen;
+    }
+}
+
+/// As the semantic conventions of HTTP have it. A path that no plugin declares is no label.
+fn http(builder: &Builder<'_>) -> Series {
+    builder.series(
+        ("http.server.request.duration", "s", InstrumentKind::Histogram(SECONDS_BOUNDARIES.to_vec())),
+        "How long requests took from the end of their headers to their answer.",
+        &["http.request.method", "http.response.status_code", "http.route", "url.scheme"],
+        ENDPOINTS_MAX,
+    )
+}
+
+/// As those of messaging have it.
+fn sends(builder: &Builder<'_>) -> Series {
+    builder.series(
+        ("messaging.client.operation.duration", "s", InstrumentKind::Histogram(SECONDS_BOUNDARIES.to_vec())),
+        "How long the records of a request took to be durable, by topic.",
+        &["messaging.system", "messaging.operation.name", "messaging.destination.name", "error.type"],
+        ENDPOINTS_MAX,
+    )
 }
 
 /// Builds instruments and writes down which names they take.
@@ -221,116 +270,4 @@ impl Builder<'_> {
         let counter = meter.u64_observable_counter(name).with_unit(unit).with_description(description);
         counter.with_callback(observe).build();
     }
-}
-
-fn observe_sink(builder: &Builder<'_>, sink: &Seen) {
-    let each = |read: fn(&SinkGauge) -> u64| {
-        let sink = Arc::clone(sink);
-        move |instrument: &dyn AsyncInstrument<u64>| {
-            for topic in &sink.read().logs {
-                instrument.observe(read(topic), &[KeyValue::new("topic", topic.topic.clone())]);
-            }
-        }
-    };
-    builder.gauge(("gateway.sink.size", "By", "What the log of a topic takes on disk."), each(|s| s.bytes));
-    builder.gauge(("gateway.sink.segments", "{segment}", "Files of a topic's log."), each(|s| s.segments));
-    builder.gauge(
-        ("gateway.sink.queued", "By", "Records that wait to be written down."),
-        each(|s| s.queued_bytes),
-    );
-    builder.gauge(
-        ("gateway.sink.segments.poisoned", "{segment}", "Files of a topic's log that could not be synced."),
-        each(|s| s.poisoned_segments),
-    );
-    builder
-        .counter(("gateway.sink.records", "{record}", "Records written down for good."), each(|s| s.records));
-    builder.counter(("gateway.sink.syncs", "{sync}", "Syncs of a topic's log."), each(|s| s.syncs));
-}
-
-fn observe_lanes(builder: &Builder<'_>, sink: &Seen) {
-    let each = |read: fn(&LaneGauge) -> u64| {
-        let sink = Arc::clone(sink);
-        move |instrument: &dyn AsyncInstrument<u64>| {
-            for lane in &sink.read().lanes {
-                instrument.observe(read(lane), &[KeyValue::new("topic", lane.topic.clone())]);
-            }
-        }
-    };
-    let modes = Arc::clone(sink);
-    builder.gauge(
-        (
-            "gateway.kafka.mode",
-            "",
-            "1 for where the records of a topic go at present, 0 for the other modes.",
-        ),
-        move |instrument| {
-            for lane in &modes.read().lanes {
-                for mode in LaneGauge::MODES {
-                    let labels = [KeyValue::new("topic", lane.topic.clone()), KeyValue::new("mode", mode)];
-                    instrument.observe(u64::from(lane.mode == mode), &labels);
-                }
-            }
-        },
-    );
-    builder.gauge(
-        ("gateway.kafka.in_flight", "{record}", "Records that the broker has not reported yet."),
-        each(|lane| lane.in_flight),
-    );
-    builder.gauge(
-        ("gateway.spool.records", "{record}", "Records that wait in a topic's spool."),
-        each(|lane| lane.spool_records),
-    );
-    builder.gauge(
-        ("gateway.spool.waiting", "By", "About what the records that wait in a topic's spool take."),
-        each(|lane| lane.spool_bytes),
-    );
-    builder.gauge(
-        ("gateway.spool.size", "By", "What a topic's spool takes on disk."),
-        each(|lane| lane.spool_size),
-    );
-    builder.gauge(
-        ("gateway.spool.oldest_age", "s", "How long the oldest record in a topic's spool has waited."),
-        each(|lane| lane.spool_oldest_age.as_secs()),
-    );
-}
-
-fn observe_keys(builder: &Builder<'_>, keys: &Arc<RwLock<Option<ObserveKeys>>>) {
-    let each = |read: fn(&KeysGauge) -> u64| {
-        let keys = Arc::clone(keys);
-        move |instrument: &dyn AsyncInstrument<u64>| {
-            if let Some(observe) = &*keys.read() {
-                instrument.observe(read(&observe()), &[]);
-            }
-        }
-    };
-    builder.gauge(
-        ("gateway.idempotency.entries", "{entry}", "Requests remembered by their Idempotency-Key."),
-        each(|keys| keys.entries),
-    );
-    builder.gauge(
-        ("gateway.idempotency.size", "By", "What is remembered by Idempotency-Keys."),
-        each(|keys| keys.bytes),
-    );
-}
-
-fn observe_process(builder: &Builder<'_>, started: Instant) {
-    builder.gauge(("gateway.build.info", "", "Always 1: which gateway this is."), |instrument| {
-        instrument.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]);
-    });
-    builder.gauge(("process.uptime", "s", "Time since the gateway started."), move |instrument| {
-        instrument.observe(started.elapsed().as_secs(), &[]);
-    });
-    builder.gauge(("process.memory.usage", "By", "Physical memory in use."), |instrument| {
-        if let Some(bytes) = process::resident_bytes() {
-            instrument.observe(bytes, &[]);
-        }
-    });
-    builder.gauge(
-        ("process.unix.file_descriptor.count", "{file_descriptor}", "Open files and sockets."),
-        |instrument| {
-            if let Some(count) = process::open_files() {
-                instrument.observe(count, &[]);
-            }
-        },
-    );
 }

@@ -8,8 +8,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const VALUES_MAX: usize = 3;
 
 fn metrics() -> Metrics {
-    let log_filter = "info".to_owned();
-    Metrics::new(&Config { log_format: LogFormat::Auto, log_filter, attribute_values_max: VALUES_MAX })
+    Metrics::new(&Config { attribute_values_max: VALUES_MAX, ..Config::default() })
+}
+
+/// A request that all went well with.
+fn answered(route: &str) -> RequestFacts<'_> {
+    RequestFacts {
+        method: "POST",
+        route: Some(route),
+        status: 200,
+        status_text: "200",
+        protocol: "1.1",
+        request_id: "1",
+        result: RequestStatus::Success.as_str(),
+    }
 }
 
 fn instrument(name: &str, kind: InstrumentKind, unit: &str, attributes: &[&str]) -> Instrument {
@@ -68,7 +80,7 @@ fn the_old_dashboards_find_their_names() {
     let meters = metrics.plugin_meters("samples", &[ingested(), claims]).unwrap();
     record(&meters, 0, 1.0, text(&["payment", "EUR"]));
     record(&meters, 1, 1.0, text(&["auto", "open"]));
-    metrics.request("/ingest-insurance-claim/", RequestStatus::Success, Duration::from_micros(1_500));
+    metrics.request(&answered("/ingest-insurance-claim/"), Duration::from_micros(1_500));
     assert_line(
         &metrics,
         r#"financial_transactions_ingested_total{currency="EUR",transaction_type="payment"} 1"#,
@@ -195,9 +207,7 @@ fn a_value_beyond_the_budget_becomes_other_and_the_culprit_is_named() {
 
 #[test]
 fn combinations_are_bounded_too() {
-    let log_filter = "info".to_owned();
-    let metrics =
-        Metrics::new(&Config { log_format: LogFormat::Auto, log_filter, attribute_values_max: 100 });
+    let metrics = Metrics::new(&Config::default());
     let meters = metrics.plugin_meters("square", &[ingested()]).unwrap();
     for row in 0..60_u32 {
         for column in 0..60_u32 {
@@ -345,6 +355,7 @@ fn the_gateways_own_counts_are_there() {
         spool_bytes: 9,
         spool_size: 10,
         spool_oldest_age: Duration::from_millis(11_900),
+        reported: vec![("", 12), ("unknown_topic", 13)],
     };
     let gauges = SinkGauges { logs: vec![gauge], lanes: vec![lane] };
     metrics.observe_sink(Box::new(move || gauges.clone()));
@@ -354,6 +365,7 @@ fn the_gateways_own_counts_are_there() {
         r#"gateway_plugin_reloads_total{result="loaded"} 0"#,
         r#"gateway_requests_shed_total{reason="in_flight"} 1"#,
         r#"gateway_sink_size_bytes{topic="raw"} 10"#,
+        r#"messaging_client_sent_messages_total{error_type="unknown_topic",messaging_destination_name="raw",messaging_operation_name="send",messaging_system="kafka"} 13"#,
         r#"gateway_sink_segments{topic="raw"} 2"#,
         r#"gateway_sink_records_total{topic="raw"} 3"#,
         r#"gateway_sink_syncs_total{topic="raw"} 4"#,
@@ -411,8 +423,7 @@ fn a_plugin_of_many_codes_leaves_the_gateways_own_reasons_and_the_routes_their_n
 
 #[test]
 fn label_sets_with_a_plugins_words_leave_half_of_the_places_to_the_gateways_own() {
-    let config =
-        Config { log_format: LogFormat::Auto, log_filter: "info".to_owned(), attribute_values_max: SETS_MAX };
+    let config = Config { attribute_values_max: SETS_MAX, ..Config::default() };
     let metrics = Metrics::new(&config);
     for code in 0..SETS_MAX {
         metrics.records("/a", "rejected", &format!("code_{code}"), 1);

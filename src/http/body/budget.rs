@@ -23,6 +23,10 @@ impl Budget {
         Budget { used: Arc::new(AtomicUsize::new(0)), max }
     }
 
+    pub fn held(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Of nothing yet.
     pub fn lease(&self) -> Lease {
         Lease { budget: self.clone(), held: 0 }

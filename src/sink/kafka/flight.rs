@@ -109,6 +109,7 @@ impl Flight {
                 if report.is_ok() {
                     lane.shared.heard();
                 }
+                lane.count(self.reports().flatten());
                 lane.landed();
             }
         }

@@ -14,6 +14,7 @@ use crate::verdict::Failure;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -31,6 +32,8 @@ pub(super) struct Lane {
     changed: Notify,
     /// What empties the spool, so that it can be ended.
     task: Mutex<Option<AbortHandle>>,
+    /// How many records were reported: delivered, then by `Refusal::ALL`.
+    reported: [AtomicU64; 1 + Refusal::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -101,6 +104,7 @@ impl Lane {
             state: Mutex::new(state),
             changed: Notify::new(),
             task: Mutex::new(None),
+            reported: Default::default(),
         });
         if waiting {
             lane.spawn(drain::run(lane.clone(), Vec::new()));
@@ -148,6 +152,26 @@ impl Lane {
             spool_oldest_age: Duration::from_millis(
                 waiting.oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest)),
             ),
+            reported: self.reported(),
+        }
+    }
+
+    fn reported(&self) -> Vec<(&'static str, u64)> {
+        let names = std::iter::once("").chain(Refusal::ALL.iter().map(|refusal| refusal.as_str()));
+        let counts = self.reported.iter().map(|count| count.load(Ordering::Relaxed));
+        // What never happened is no series, but for the one that everybody asks for.
+        names.zip(counts).filter(|(name, count)| name.is_empty() || *count > 0).collect()
+    }
+
+    /// Counts what was reported of a flight that has landed.
+    pub fn count(&self, reports: impl Iterator<Item = Result<(), Refusal>>) {
+        let mut counts = [0; 1 + Refusal::ALL.len()];
+        for report in reports {
+            let place = report.map_or_else(|refusal| 1 + refusal as usize, |()| 0);
+            counts[place] += 1;
+        }
+        for (all, count) in self.reported.iter().zip(counts) {
+            all.fetch_add(count, Ordering::Relaxed);
         }
     }
 

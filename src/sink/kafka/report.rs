@@ -32,6 +32,20 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    pub const ALL: [Refusal; 5] =
+        [Refusal::TooLarge, Refusal::Invalid, Refusal::NoTopic, Refusal::NotAuthorized, Refusal::Unavailable];
+
+    /// The value of the label `error.type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::TooLarge => "message_too_large",
+            Refusal::Invalid => "invalid_record",
+            Refusal::NoTopic => "unknown_topic",
+            Refusal::NotAuthorized => "topic_authorization_failed",
+            Refusal::Unavailable => "unavailable",
+        }
+    }
+
     /// Whether it is the record that would have to change.
     pub fn is_permanent(self) -> bool {
         matches!(self, Refusal::TooLarge | Refusal::Invalid)
