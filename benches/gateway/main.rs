@@ -1,12 +1,13 @@
 //! What is measured: ratios of things run side by side in one run, as machines differ and are noisy.
 //!
-//! `cargo bench --bench gateway` (add `-- --quick` for a look, or `-- rules`, `log`, `singles`, `batches` for some).
+//! `cargo bench --bench gateway` (add `-- --quick` for a look, or `-- rules`, `log`, `singles`, `batches`, `telemetry` for some).
 
 mod load;
 mod log;
 mod record;
 mod rules;
 mod serve;
+mod told;
 
 pub use record::record;
 use std::time::{Duration, Instant};
@@ -29,11 +30,12 @@ fn main() {
     } else {
         Effort { time: Duration::from_secs(2), rounds: 5 }
     };
-    let all: [(&str, Comparison); 4] = [
+    let all: [(&str, Comparison); 5] = [
         ("rules", rules::compare),
         ("log", log::compare),
         ("singles", serve::compare_single_records),
         ("batches", serve::compare_batches),
+        ("telemetry", told::compare),
     ];
     for (name, compare) in all {
         if names.is_empty() || names.contains(&name) {

@@ -34,7 +34,7 @@ fn gateway(runtime: &Runtime, directory: &TempDir) -> App {
 }
 
 /// Collects the body and answers 20 bytes.
-fn bare_hyper(runtime: &Runtime) -> SocketAddr {
+pub fn bare_hyper(runtime: &Runtime) -> SocketAddr {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -50,9 +50,8 @@ fn counters_go_on_through_swaps_and_count_nothing_twice() {
             }
             number
         });
-        let admin = gateway.admin_address;
         scope.spawn(|| {
-            let (mut client, mut last) = (Client::connect(admin).unwrap(), 0.0);
+            let (mut client, mut last) = (Client::connect(gateway.admin_address).unwrap(), 0.0);
             while !done.load(Ordering::Relaxed) {
                 let now = counted(&client.get("/metrics").unwrap().text());
                 assert!(now >= last, "{now} after {last}");
