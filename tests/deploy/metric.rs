@@ -2,10 +2,10 @@
 
 use crate::client::Client;
 use crate::deployed::{Expression, Place, expressions, rules};
+use crate::key::sources;
 use crate::process::{Gateway, Launch, repository};
 use crate::promql::{Named, Selector, parse};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::LazyLock;
 
 /// What the gateway does not serve yet and is about to, with its labels. A histogram has its three names.
@@ -32,6 +32,9 @@ const PENDING: &[(&str, &[&str])] = &[
 
 /// Values of the labels of `PENDING`, which no source has yet.
 const PENDING_VALUES: &[&str] = &["traces", "metrics", "logs", "sent", "failed"];
+
+/// The label that metrics of Kafka's client have only where the brokers refused something: none does here.
+const WITH_AN_ERROR: &str = "error_type";
 
 /// What Prometheus gives to every series, and the one metric that it makes itself.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
@@ -138,6 +141,9 @@ fn labels_of(metric: &str) -> Option<BTreeSet<String>> {
         None if metric == OF_PROMETHEUS => BTreeSet::new(),
         None => pending(metric).or_else(|| recorded(metric))?,
     };
+    if metric.starts_with("messaging_client_") {
+        labels.insert(WITH_AN_ERROR.to_owned());
+    }
     labels.extend(TARGET_LABELS.map(str::to_owned));
     Some(labels)
 }
@@ -182,8 +188,7 @@ fn every_metric_and_label_is_one_that_the_gateway_serves() {
 
 #[test]
 fn every_value_that_a_label_is_compared_with_is_a_word_of_the_gateway() {
-    let mut words = String::new();
-    sources(&repository("src"), &mut words);
+    let words = sources();
     let mut wrong = Vec::new();
     for expression in expressions() {
         let selectors = parse(&expression.text).selectors;
@@ -200,17 +205,6 @@ fn every_value_that_a_label_is_compared_with_is_a_word_of_the_gateway() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
 }
 
 #[test]

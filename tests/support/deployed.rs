@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 /// Where a PromQL expression stands, which says what may be expected of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// A dashboard's panel: it shows something once there is traffic, and what it names has happened.
+    /// A dashboard's panel: it shows something once there is traffic, and what it names has happened. (A counter by
+    /// reasons has no series before its first case: requests turned away, known Idempotency-Keys, dead letters, attributes
+    /// beyond their budget, records that failed or were quarantined, signs of fraud.)
     Panel,
     /// A dashboard's annotation: it has a series only at the moments that it marks.
     Annotation,
