@@ -10,7 +10,10 @@ mod budget;
 mod client;
 mod collector;
 mod dashboards;
+#[path = "../support/deployed.rs"]
+mod deployed;
 mod outage;
+mod panels;
 mod part;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/process.rs"]

@@ -4,6 +4,7 @@ use crate::part::{Part, await_that, free, program};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 pub struct Prometheus {
@@ -18,12 +19,24 @@ pub type Series = (BTreeMap<String, String>, f64);
 impl Prometheus {
     /// It scrapes this, if anything, and takes what is sent to it.
     pub fn start(scraped: Option<SocketAddr>) -> Prometheus {
+        Prometheus::with(scraped.as_slice(), None)
+    }
+
+    /// It scrapes these, and evaluates the rules of a file.
+    pub fn with(scraped: &[SocketAddr], rules: Option<&Path>) -> Prometheus {
         let directory = tempfile::tempdir().unwrap();
         let address = free();
-        let mut config = "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\n".to_owned();
-        if let Some(target) = scraped {
+        let mut config =
+            "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n"
+                .to_owned();
+        if let Some(rules) = rules {
+            config += &format!("rule_files: [{}]\n", rules.display());
+        }
+        if !scraped.is_empty() {
+            let targets: Vec<String> = scraped.iter().map(|target| format!("\"{target}\"")).collect();
+            let targets = targets.join(", ");
             config += &format!(
-                "scrape_configs: [{{job_name: gateway, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
+                "scrape_configs: [{{job_name: gateway, static_configs: [{{targets: [{targets}]}}]}}]\n"
             );
         }
         let file = directory.path().join("prometheus.yml");

@@ -4,12 +4,14 @@ use crate::broker::Broker;
 use crate::client::Client;
 use crate::collector::{Collector, attribute};
 use crate::part::await_that;
+use crate::process::repository;
 use crate::simulate::gateway;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
 use serde_json::Value;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -35,6 +37,7 @@ fn kind<'s>(spans: &'s [Value], kind: u64) -> &'s Value {
 const INTERNAL: u64 = 1;
 const SERVER: u64 = 2;
 const PRODUCER: u64 = 4;
+const CONSUMER: u64 = 5;
 
 /// Client, SERVER, plugin, PRODUCER, the record's header; and the log has the same ids.
 #[test]
@@ -85,6 +88,12 @@ fn a_record_is_followed_from_its_client_into_kafka() {
         let told = format!("00-{TRACE}-{}-01", producer["spanId"].as_str().unwrap());
         assert_eq!(header_of_first(&broker, "traceparent"), told);
 
+        consume(&broker, &collector);
+        let spans = collector.await_spans("the consumer's span", |spans| spans.len() >= 4);
+        let consumer = kind(&spans, CONSUMER);
+        assert_eq!((&consumer["traceId"], &consumer["parentSpanId"]), (&TRACE.into(), &producer["spanId"]));
+        assert_eq!(consumer["name"], "process raw_financial_transactions");
+
         let line = await_that("the request's line in the log", || {
             collector.log_lines().into_iter().find(|line| line["body"]["stringValue"] == "request answered")
         });
@@ -95,6 +104,27 @@ fn a_record_is_followed_from_its_client_into_kafka() {
         assert_eq!((&line["trace_id"], &line["span_id"]), (&server["traceId"], &server["spanId"]));
         assert_eq!(line["trace_flags"], "01");
     }
+}
+
+/// The example consumer takes the record and tells of it.
+fn consume(broker: &Broker, collector: &Collector) {
+    let python =
+        Command::new(repository("tests/telemetry/python")).stderr(Stdio::inherit()).output().unwrap();
+    assert!(python.status.success(), "the consumer's requirements are installed");
+    let output = Command::new(String::from_utf8(python.stdout).unwrap().trim())
+        .arg(repository("deploy/consumer/consumer.py"))
+        .args([
+            "--brokers",
+            &broker.address.to_string(),
+            "--topic",
+            "raw_financial_transactions",
+            "--max",
+            "1",
+        ])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.http))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn header_of_first(broker: &Broker, name: &str) -> String {
