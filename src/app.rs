@@ -1,7 +1,7 @@
 //! Builds every room from the configuration in dependency order, binds, runs and drains.
 
 use crate::config::Config;
-use crate::http::{self, Admin, Gateway, Memory};
+use crate::http::{self, Admin, Gateway, Memory, Violations};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
@@ -106,7 +106,10 @@ impl App {
     ) -> App {
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
-        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, metrics, memory.clone()));
+        let violations = Violations::new(config.admin.violations);
+        let gateway =
+            Gateway::new(config.http, plugins.clone(), pipeline, metrics, memory.clone(), violations);
+        let gateway = Arc::new(gateway);
         let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
         App {
             data_address: data_listener.1,

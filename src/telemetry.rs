@@ -13,11 +13,13 @@ mod own;
 mod process;
 mod provider;
 mod series;
+mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use log::{LogError, check_log_filter, start_logging};
 pub use measure::PluginMeters;
+pub use settled::Settled;
 
 use crate::verdict::{FaultKind, Instrument};
 use catalog::Catalog;
@@ -272,6 +274,11 @@ impl Metrics {
         instruments: &[Instrument],
     ) -> Result<PluginMeters, MeterConflict> {
         self.catalog.meters(plugin, instruments)
+    }
+
+    /// What became of records so far. As much work as a scrape of what the gateway measures itself.
+    pub fn settled(&self) -> Vec<Settled> {
+        settled::settled(&self.own.gather())
     }
 
     /// Everything, in Prometheus' text format 0.0.4.

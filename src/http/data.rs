@@ -12,6 +12,7 @@ use super::idempotency::Memory;
 use super::ingest::{Place, Settled, ingest};
 use super::look::Look;
 use super::throttle::Throttle;
+use super::violations::Violations;
 use super::{message, readiness};
 use crate::pipeline::Pipeline;
 use crate::plugin::Plugins;
@@ -45,6 +46,7 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) readiness: Look<Vec<String>>,
     pub(super) memory: Memory,
+    pub(super) violations: Violations,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
     shed_log: Throttle,
@@ -60,6 +62,7 @@ impl Gateway {
         pipeline: Pipeline,
         metrics: Metrics,
         memory: Memory,
+        violations: Violations,
     ) -> Gateway {
         let limits = body::Limits {
             bytes_max: config.body_bytes_max,
@@ -72,6 +75,7 @@ impl Gateway {
             admission: Admission::new(config.in_flight_max),
             readiness: Look::default(),
             memory,
+            violations,
             tasks: TaskTracker::new(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
