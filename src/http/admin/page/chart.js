@@ -1,7 +1,8 @@
 // Rates over the last minutes, and the lines that show them.
 
 const SVG = "http://www.w3.org/2000/svg";
-export const WINDOW_MS = 5 * 60 * 1000;
+const WINDOW_MS = 5 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
 // Two looks further apart than this have a gap between them: what happened meanwhile is not known.
 const GAP_MS = 6000;
 const WIDTH = 600;
@@ -53,6 +54,12 @@ export class History {
   now() {
     return this.points.length > 0 ? this.points[this.points.length - 1].at : 0;
   }
+
+  // As many whole minutes as it takes to show all of it.
+  minutes() {
+    const age = this.points.length > 0 ? this.now() - this.points[0].at : 0;
+    return Math.min(WINDOW_MS / MINUTE_MS, Math.max(1, Math.ceil(age / MINUTE_MS)));
+  }
 }
 
 // The next of 1, 2, 5, 10, … that is no less.
@@ -88,7 +95,8 @@ export class Chart {
     const times = this.figure.appendChild(document.createElement("div"));
     times.className = "times";
     times.setAttribute("aria-hidden", "true");
-    for (const text of ["5 min ago", "now"]) times.appendChild(document.createElement("span")).textContent = text;
+    this.begin = times.appendChild(document.createElement("span"));
+    times.appendChild(document.createElement("span")).textContent = "now";
     this.legend = this.figure.appendChild(document.createElement("ul"));
     this.legend.className = "legend";
     this.lines = new Map();
@@ -100,14 +108,15 @@ export class Chart {
     const most = Math.max(0, ...drawn.flatMap(({ values }) => values.filter((value) => value !== null)));
     const top = ceiling(most);
     this.top.textContent = `up to ${top.toLocaleString("en")}/s`;
-    const begin = history.now() - WINDOW_MS;
+    this.begin.textContent = `${history.minutes()} min ago`;
+    const width = history.minutes() * MINUTE_MS;
     const spoken = [];
     const present = new Set();
     for (const { name, style, values, total } of drawn) {
       present.add(name);
       const { path, item } = this.line(name);
       path.setAttribute("class", style);
-      path.setAttribute("d", outline(history.points, values, begin, top));
+      path.setAttribute("d", outline(history, values, width, top));
       const now = values.length > 0 ? values[values.length - 1] : null;
       const text = `${name} ${now === null ? "–" : rate(now)} (${total.toLocaleString("en")})`;
       item.className = style;
@@ -136,7 +145,8 @@ export class Chart {
   }
 }
 
-function outline(points, values, begin, top) {
+function outline({ points }, values, width, top) {
+  const begin = points.length > 0 ? points[points.length - 1].at - width : 0;
   let text = "";
   let pen = "M";
   values.forEach((value, index) => {
@@ -144,7 +154,7 @@ function outline(points, values, begin, top) {
       pen = "M";
       return;
     }
-    const x = Math.max(0, (points[index].at - begin) / WINDOW_MS) * WIDTH;
+    const x = Math.max(0, (points[index].at - begin) / width) * WIDTH;
     const y = HEIGHT - 2 - (value / top) * (HEIGHT - 4);
     text += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
     pen = "L";

@@ -123,6 +123,7 @@ function routeCard({ path }) {
   const head = make("header", card);
   make("h3", head, path);
   card.subtitle = make("span", head, "", "quiet");
+  card.styles = new Map();
   card.outcomes = new Chart("What became of records");
   card.reasons = new Chart("Rejected, by the first violation");
   card.append(card.outcomes.figure, card.reasons.figure);
@@ -139,8 +140,10 @@ function showRoute(card, { path, title, records }) {
   });
   card.outcomes.draw(history, series.filter(({ name, total }) => total > 0 || name === "committed"));
   const rejected = records.filter(({ outcome }) => outcome === "rejected").sort((a, b) => b.count - a.count);
-  const reasons = rejected.slice(0, REASONS_MAX).map((record, index) => {
-    return { name: record.reason, style: `r${index}`, keys: keys([record]), total: record.count };
+  const most = rejected.slice(0, REASONS_MAX);
+  colour(card.styles, most.map(({ reason }) => reason));
+  const reasons = most.map((record) => {
+    return { name: record.reason, style: card.styles.get(record.reason), keys: keys([record]), total: record.count };
   });
   const others = rejected.slice(REASONS_MAX);
   if (others.length > 0) {
@@ -150,11 +153,22 @@ function showRoute(card, { path, title, records }) {
   card.reasons.draw(history, reasons);
 }
 
+// A reason keeps its colour as long as it is shown, whatever its rank.
+function colour(styles, reasons) {
+  for (const reason of styles.keys()) {
+    if (!reasons.includes(reason)) styles.delete(reason);
+  }
+  for (const reason of reasons.filter((one) => !styles.has(one))) {
+    const taken = [...styles.values()];
+    styles.set(reason, [0, 1, 2, 3, 4, 5].map((index) => `r${index}`).find((style) => !taken.includes(style)));
+  }
+}
+
 // --- plugins
 
 function showPlugins(scene) {
   const { directory, plugins, refused } = scene.plugins;
-  set(at("directory"), `Files of ${directory}. ${plugins.length === 0 ? "None serves." : ""}`);
+  set(at("directory"), `From the directory ${directory}. ${plugins.length === 0 ? "None serves." : ""}`);
   sync(at("plugin-cards"), plugins, ({ file }) => file, pluginCard, (card, plugin) => showPlugin(card, plugin, scene));
   at("refused").hidden = refused.length === 0;
   sync(at("refused-files"), refused, ({ file }) => file, () => {
@@ -218,7 +232,13 @@ function showFacts(list, facts) {
 
 function showRow(row, cells) {
   cells.forEach(([label, text, style], index) => {
-    const cell = row.cells[index] ?? make("td", row);
+    let cell = row.cells[index];
+    if (cell === undefined) {
+      // Shown as blocks on a phone, they would else be no cells any more.
+      row.setAttribute("role", "row");
+      cell = make("td", row);
+      cell.setAttribute("role", "cell");
+    }
     cell.dataset.label = label;
     cell.className = [style ?? "", text === "" ? "empty" : ""].join(" ").trim();
     set(cell, text);
@@ -254,17 +274,18 @@ function showTopics(scene) {
   set(at("topics-note"), scene.topics.length === 0 ? "Nothing has been written yet." : "");
   const table = at("topics-table");
   table.hidden = scene.topics.length === 0;
+  table.classList.toggle("no-kafka", scene.topics.every(({ kafka }) => kafka === null));
   sync(table.tBodies[0], scene.topics, ({ topic }) => topic, () => document.createElement("tr"), (row, one) => {
     const { log, kafka } = one;
     const spool = kafka === null ? "" : `${number(kafka.spool_records)} records, ${bytes(kafka.spool_bytes)} (${bytes(kafka.spool_size)} on disk)`;
     const poisoned = log !== null && log.poisoned_segments > 0 ? `, ${log.poisoned_segments} could not be synced` : "";
     showRow(row, [
       ["Topic", one.topic],
-      ["Kafka", kafka?.mode ?? "–"],
-      ["In flight", kafka === null ? "" : number(kafka.in_flight)],
-      ["Spool", spool],
-      ["Oldest", kafka === null || kafka.spool_records === 0 ? "" : span(kafka.oldest_age_s)],
-      ["Log", log === null ? "" : `${number(log.records)} records written, ${bytes(log.bytes)} in ${log.segments} files${poisoned}`],
+      ["Kafka", kafka?.mode ?? "", "kafka"],
+      ["In flight", kafka === null ? "" : number(kafka.in_flight), "kafka"],
+      ["Spool", spool, "kafka"],
+      ["Oldest", kafka === null || kafka.spool_records === 0 ? "" : span(kafka.oldest_age_s), "kafka"],
+      ["Log", log === null ? "" : `${number(log.records)} records written, ${bytes(log.bytes)} in ${log.segments} file${log.segments === 1 ? "" : "s"}${poisoned}`],
       ["Waiting", log === null ? "" : bytes(log.queued_bytes)],
     ]);
   });
