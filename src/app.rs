@@ -1,7 +1,7 @@
 //! Builds every room from the configuration in dependency order, binds, runs and drains.
 
 use crate::config::Config;
-use crate::http::{self, Admin, Gateway, Memory};
+use crate::http::{self, Admin, Fittings, Gateway, Memory, Violations};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
@@ -115,8 +115,9 @@ impl App {
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
         let traces = export.traces();
-        let gateway = Gateway::new(config.http, plugins.clone(), pipeline, metrics, traces, memory.clone());
-        let gateway = Arc::new(gateway);
+        let violations = Violations::new(config.admin.violations);
+        let fittings = Fittings { metrics, traces, memory: memory.clone(), violations };
+        let gateway = Arc::new(Gateway::new(config.http, plugins.clone(), pipeline, fittings));
         gateway.observe();
         let admin = Arc::new(Admin::new(&config.admin, gateway.clone()));
         App {

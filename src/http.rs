@@ -23,11 +23,15 @@ mod readiness;
 #[cfg(test)]
 mod rig;
 mod throttle;
+mod violations;
 mod wire;
 
 pub use admin::{Admin, serve_admin};
-pub use data::{Gateway, serve_data};
+pub use data::{Fittings, Gateway, serve_data};
 pub use idempotency::{Config as IdempotencyConfig, Memory};
+pub use violations::{
+    VIOLATIONS_KEPT_MAX as CONSOLE_VIOLATIONS_MAX, Violations, ViolationsConfig, ViolationsShown,
+};
 
 use crate::record;
 use std::net::SocketAddr;
@@ -71,4 +75,6 @@ pub struct AdminConfig {
     /// Host names that the admin port answers to, beside those of loopback and its own address.
     pub names: Vec<String>,
     pub connections_max: usize,
+    /// What the console shows of rejected records.
+    pub violations: ViolationsConfig,
 }

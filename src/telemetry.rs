@@ -15,6 +15,7 @@ mod process;
 mod provider;
 mod resource;
 mod series;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -22,6 +23,7 @@ mod trace;
 pub use export::{Export, ExportConfig, ExportError, Protocol, Target, Temporality, Tls};
 pub use log::{LogError, check_log_filter, start_logging};
 pub use measure::PluginMeters;
+pub use settled::Settled;
 pub use trace::{Entered, JudgeFacts, Parent, RequestFacts, Span, Traces};
 
 use crate::verdict::{FaultKind, Instrument};
@@ -339,6 +341,11 @@ impl Metrics {
         instruments: &[Instrument],
     ) -> Result<PluginMeters, MeterConflict> {
         self.catalog.meters(plugin, instruments)
+    }
+
+    /// What became of records so far. As much work as a scrape of what the gateway measures itself.
+    pub fn settled(&self) -> Vec<Settled> {
+        settled::settled(&self.own.gather())
     }
 
     /// Everything, in Prometheus' text format 0.0.4.

@@ -79,7 +79,10 @@ impl fmt::Display for Banner<'_> {
             [] => writeln!(f, "post     nothing yet: no plugin serves at http://{data}")?,
             routes => writeln!(f, "post     {}", routes.join("  "))?,
         }
-        writeln!(f, "look     http://{admin}/plugins  http://{admin}/metrics  http://{admin}/readyz")?;
+        writeln!(
+            f,
+            "look     http://{admin}/  http://{admin}/plugins  http://{admin}/metrics  http://{admin}/readyz"
+        )?;
         writeln!(f, "plugins  {}", Loaded(self.0))?;
         writeln!(f, "records  {}  (sluicegate tail {topic})", records.display())?;
         write!(f, "stop     Ctrl-C or SIGTERM; what is in flight ends first")
@@ -161,7 +164,7 @@ mod tests {
         assert_eq!(
             Banner(&facts(vec![claims()], vec![])).to_string(),
             "post     http://127.0.0.1:8080/ingest-insurance-claim/\n\
-             look     http://127.0.0.1:8081/plugins  http://127.0.0.1:8081/metrics  http://127.0.0.1:8081/readyz\n\
+             look     http://127.0.0.1:8081/  http://127.0.0.1:8081/plugins  http://127.0.0.1:8081/metrics  http://127.0.0.1:8081/readyz\n\
              plugins  insurance-claim@1.2.3;sha256:0123456789abcdef\n\
              records  ./data/log  (sluicegate tail raw_insurance_claims)\n\
              stop     Ctrl-C or SIGTERM; what is in flight ends first"

@@ -3,6 +3,7 @@
 use super::section::{Findings, Section};
 use super::source::Table;
 use super::value::{address, bytes, count, directory, milliseconds, one_of, seconds, text, texts, wrong};
+use crate::http::ViolationsShown;
 use crate::telemetry::LogFormat;
 use crate::{http, plugin, record, shutdown, sink, telemetry};
 use std::collections::BTreeMap;
@@ -131,6 +132,26 @@ pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminCon
             "64",
             "Connections at a time: operators, probes and scrapes are few, and each takes a file from producers.",
             count(1..=1_000_000),
+        ),
+        violations: violations(&mut s),
+    }
+}
+
+fn violations(s: &mut Section) -> http::ViolationsConfig {
+    const SHOWN: &[(&str, ViolationsShown)] =
+        &[("codes", ViolationsShown::Codes), ("full", ViolationsShown::Full), ("off", ViolationsShown::Off)];
+    http::ViolationsConfig {
+        shown: s.read(
+            "violations_shown",
+            r#""codes""#,
+            "What the console shows of rejected records: \"codes\" and no value of them, \"full\" messages, or \"off\".",
+            one_of(SHOWN),
+        ),
+        kept: s.read(
+            "violations_kept",
+            "100",
+            "Violations kept for that; the oldest goes for one more.",
+            count(1..=http::CONSOLE_VIOLATIONS_MAX),
         ),
     }
 }

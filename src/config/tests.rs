@@ -33,6 +33,7 @@ fn nothing_at_all_is_a_configuration() {
     let config = Config::load(Flags::default(), []).unwrap();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8081");
+    assert_eq!((config.admin.violations.shown.as_str(), config.admin.violations.kept), ("codes", 100));
     assert_eq!(config.plugins.directory, Path::new("./plugins"));
     assert!(!config.plugins.directory_named);
     assert_eq!(config.plugins.state_directory, Path::new("./data/plugins"));
@@ -471,5 +472,20 @@ rejected_dead_letters = "no"
             r#"6: plugin.p.routes."/a/": it is there with and without a slash at its end; keep one of the two sections"#,
             r#"7: plugin.p.routes."b": no route can have this path; write it as /plugins shows it, with a slash at its start"#,
         ],
+    );
+}
+
+#[test]
+fn what_the_console_shows_of_violations_is_one_of_three_words_and_bounded() {
+    assert_problems(
+        "[admin]\nviolations_shown = \"messages\"\nviolations_kept = 0\n",
+        &[
+            "2: admin.violations_shown = \"messages\": it is none of the choices; write \"codes\" or \"full\" or \"off\"",
+            "3: admin.violations_kept = 0: it is below 1; write a whole number of at least 1",
+        ],
+    );
+    assert_problems(
+        "[admin]\nviolations_kept = 1_001\n",
+        &["2: admin.violations_kept = 1001: it is above 1000; write a whole number from 1 to 1000"],
     );
 }

@@ -1,6 +1,9 @@
 //! The admin port: how things are, and the order to look again.
 
+mod console;
 mod guard;
+mod judge;
+mod page;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -12,17 +15,19 @@ use super::connection::{Answered, Limits, Protocol};
 use super::data::Gateway;
 use super::error::{Allow, IngestError};
 use super::look::Look;
-use super::{AdminConfig, message, readiness};
+use super::{AdminConfig, header, message, readiness};
 use crate::plugin::{EmptyDirectory, ReloadError};
 use crate::shutdown::{Lifecycle, Phase};
 use bytes::Bytes;
 use guard::{Exposure, Guard};
 use hyper::body::Incoming;
+use hyper::header::{HeaderValue, VARY};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
+use judge::Trials;
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 
 /// No browser or probe sends more or takes longer.
@@ -32,6 +37,8 @@ const LIMITS: Limits = Limits {
     write_timeout: Duration::from_secs(10),
     http2_streams_max: 16,
 };
+
+const ACCEPT_VALUE: HeaderValue = HeaderValue::from_static("accept");
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,11 +53,14 @@ const RELOAD_QUERY: &str = "a reload takes no query but empty=accept, which take
 
 const INDEX: &str = "\
 Sluicegate, admin port
+GET  /                the console in a browser, this list elsewhere
 GET  /livez           the process answers
 GET  /readyz          a record can be taken now, or why not
 GET  /metrics         Prometheus text format
 GET  /plugins         what is live, and why a file is refused
 POST /plugins/reload  looks at the plugin directory now; ?empty=accept lets an empty one remove every plugin
+GET  /console.json    what the console shows
+POST /judge?route=/…/ what would become of a record; nothing is delivered or counted
 ";
 
 /// What the admin port shows.
@@ -61,6 +71,10 @@ pub struct Admin {
     metrics: Look<Bytes>,
     /// As JSON.
     plugins: Look<Bytes>,
+    /// As JSON.
+    console: Look<Bytes>,
+    trials: Trials,
+    born: Instant,
 }
 
 impl Admin {
@@ -71,6 +85,9 @@ impl Admin {
             gateway,
             metrics: Look::default(),
             plugins: Look::default(),
+            console: Look::default(),
+            trials: Trials::new(),
+            born: Instant::now(),
         }
     }
 }
@@ -114,11 +131,10 @@ impl Desk {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, ticket: Ticket) -> Answered {
         let asked = Asked::of(&request);
         let (head, body) = request.into_parts();
-        drop(body); // nothing here takes one
         let answer = match (message::check(&head, &ticket), self.guard.check(&head)) {
             (Err(error), _) => answer::refusal(&error, &asked),
             (_, Err(error)) => plain(error.kind(), &error.to_string(), &asked),
-            (Ok(()), Ok(())) => self.reply(&head, &asked).await,
+            (Ok(()), Ok(())) => self.reply(&head, body, &asked, &ticket).await,
         };
         tracing::debug!(
             request_id = asked.id.as_str(),
@@ -129,10 +145,12 @@ impl Desk {
         answer.into_response(&asked, ticket)
     }
 
-    async fn reply(&self, head: &Parts, asked: &Asked) -> Answer {
+    async fn reply(&self, head: &Parts, body: Incoming, asked: &Asked, ticket: &Ticket) -> Answer {
+        let part = page::part(head.uri.path());
         let allow = match head.uri.path() {
-            "/" | "/livez" | "/readyz" | "/metrics" | "/plugins" => Allow::Get,
-            "/plugins/reload" => Allow::Post,
+            "/" | "/livez" | "/readyz" | "/metrics" | "/plugins" | "/console.json" => Allow::Get,
+            "/plugins/reload" | "/judge" => Allow::Post,
+            _ if part.is_some() => Allow::Get,
             _ => return plain(Kind::NotFound, NOT_FOUND, asked),
         };
         if !allow.includes(&head.method) {
@@ -144,8 +162,25 @@ impl Desk {
             "/metrics" => self.metrics(asked).await,
             "/plugins" => self.plugins(asked).await,
             "/plugins/reload" => self.reload(head.uri.query().unwrap_or_default(), asked).await,
-            _ => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", INDEX.to_owned()),
+            "/console.json" => self.console(asked).await,
+            "/judge" => self.judge(head, body, asked, ticket).await,
+            _ => part.unwrap_or_else(|| index(head)),
         }
+    }
+
+    async fn console(&self, asked: &Asked) -> Answer {
+        let (gateway, lifecycle, born) =
+            (self.admin.gateway.clone(), self.lifecycle.clone(), self.admin.born);
+        let look = move || console::look(&gateway, &lifecycle, born);
+        match self.admin.console.take(look).await {
+            Ok(json) => page::fenced(Answer::text(StatusCode::OK, JSON_TYPE, json)),
+            Err(error) => plain(Kind::LookFailed, &error.to_string(), asked),
+        }
+    }
+
+    async fn judge(&self, head: &Parts, body: Incoming, asked: &Asked, ticket: &Ticket) -> Answer {
+        let judged = self.admin.trials.judge(&self.admin.gateway, head, body, ticket).await;
+        page::fenced(judged.unwrap_or_else(|error| judge::refusal(&error, asked)))
     }
 
     async fn metrics(&self, asked: &Asked) -> Answer {
@@ -184,6 +219,14 @@ impl Desk {
             Ok(_) => self.plugins(asked).await,
             Err(error) => not_reloaded(error, asked),
         }
+    }
+}
+
+/// The page for browsers, the list for those who ask from a command line.
+fn index(head: &Parts) -> Answer {
+    match header::asks_for_html(&head.headers) {
+        true => page::page(),
+        false => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", INDEX).with(VARY, ACCEPT_VALUE),
     }
 }
 

@@ -110,12 +110,17 @@ impl Answer {
         Answer { lease: Some(lease), ..self }
     }
 
-    fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {
         self.headers.insert(name, value);
         self
     }
 
-    fn retry_later(self) -> Answer {
+    /// Ends the connection behind it: the rest of the body is not waited for.
+    pub fn closing(self) -> Answer {
+        self.with(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    pub fn retry_later(self) -> Answer {
         self.retry_after(0)
     }
 

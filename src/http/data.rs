@@ -12,6 +12,7 @@ use super::idempotency::Memory;
 use super::ingest::{Place, Settled, Trace, ingest};
 use super::look::Look;
 use super::throttle::Throttle;
+use super::violations::Violations;
 use super::{header, message, readiness};
 use crate::pipeline::Pipeline;
 use crate::plugin::Plugins;
@@ -46,6 +47,7 @@ pub struct Gateway {
     pub(super) admission: Admission,
     pub(super) readiness: Look<Vec<String>>,
     pub(super) memory: Memory,
+    pub(super) violations: Violations,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
     shed_log: Throttle,
@@ -54,14 +56,20 @@ pub struct Gateway {
     pub(super) drained: watch::Sender<bool>,
 }
 
+/// What a gateway tells others of its requests, and what it remembers of them.
+pub struct Fittings {
+    pub metrics: Metrics,
+    pub traces: Traces,
+    pub memory: Memory,
+    pub violations: Violations,
+}
+
 impl Gateway {
     pub fn new(
         config: Config,
         plugins: Plugins,
         pipeline: Pipeline,
-        metrics: Metrics,
-        traces: Traces,
-        memory: Memory,
+        Fittings { metrics, traces, memory, violations }: Fittings,
     ) -> Gateway {
         let limits = body::Limits {
             bytes_max: config.body_bytes_max,
@@ -74,6 +82,7 @@ impl Gateway {
             admission: Admission::new(config.in_flight_max),
             readiness: Look::default(),
             memory,
+            violations,
             tasks: TaskTracker::new(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),

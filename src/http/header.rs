@@ -128,6 +128,13 @@ pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
     !given || most_specific.is_some_and(|(_, welcome)| welcome)
 }
 
+/// Whether HTML is asked for by name, as browsers do for a page and programs do not.
+pub(super) fn asks_for_html(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = values.flat_map(|value| value.split(',')).map(|range| media_range(range.trim()));
+    ranges.any(|(range, welcome)| welcome && range.eq_ignore_ascii_case("text/html"))
+}
+
 /// The range without its parameters, and whether its weight is more than nothing.
 fn media_range(range: &str) -> (&str, bool) {
     let mut parts = range.split(';').map(str::trim);

@@ -121,7 +121,7 @@ pub(super) async fn ingest(
     settle(gateway, submission, telling, Hold { permit, lease: body.lease }).await
 }
 
-fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
+pub(super) fn find(snapshot: &Snapshot, path: &str) -> Result<Match, IngestError> {
     snapshot.route(path).map_err(|error| match error {
         RouteError::Unavailable { .. } => error.into(),
         RouteError::Unknown => {
@@ -144,8 +144,11 @@ async fn settle(
 ) -> Result<Settled, IngestError> {
     let all = gateway.clone();
     let trace = submission.trace.clone();
+    let received_at_ms = submission.facts.received_at_ms;
     let work = async move {
         let receipt = all.pipeline.settle(submission).await;
+        let Place { generation, route } = &telling.place;
+        all.violations.note(generation, *route, received_at_ms, &receipt.records);
         // The request's bytes are gone. What was found in them can be more, and is counted in the receipt.
         hold.lease.hold(0);
         let violations_max = all.config.violations_listed_max;
@@ -231,7 +234,7 @@ fn results(query: &str) -> Result<Results, IngestError> {
 
 /// The content type that goes with each record: none for JSON; the route's only one where the request named
 /// none.
-fn declared_type(framing: Framing, given: Option<&str>, route: &Route) -> Option<String> {
+pub(super) fn declared_type(framing: Framing, given: Option<&str>, route: &Route) -> Option<String> {
     use crate::record::Input;
     match (framing, &route.input) {
         (Framing::Json | Framing::NdJson, _) | (_, Input::Json) => None,

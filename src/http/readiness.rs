@@ -16,7 +16,8 @@ pub(super) async fn reasons(gateway: &Gateway, lifecycle: &Lifecycle) -> Vec<Str
     }
 }
 
-fn judge(phase: Phase, plugins: &plugin::Status, sink: Readiness) -> Vec<String> {
+/// As `reasons`, of what has been looked at.
+pub(super) fn judge(phase: Phase, plugins: &plugin::Status, sink: Readiness) -> Vec<String> {
     let mut reasons = Vec::new();
     if phase > Phase::Serving {
         reasons.push("the gateway is shutting down".to_owned());

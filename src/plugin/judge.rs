@@ -3,6 +3,7 @@
 
 mod call;
 mod hearing;
+mod trial;
 
 use super::breaker::Admission;
 use super::draft::{Answer, Call};
@@ -23,6 +24,9 @@ use std::time::Duration;
 /// waking another thread does.
 const INLINE_RECORDS_MAX: usize = 64;
 const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// What is done with a batch on a judge's thread.
+type Hear = Box<dyn FnOnce(&Generation, &[Record]) -> (Judgement, Held) + Send>;
 
 /// How a try on the caller's thread ended.
 enum Inline {
@@ -113,6 +117,14 @@ impl Generation {
         first: Option<First>,
         held: Held,
     ) -> (Judgement, Held) {
+        let hear = move |generation: &Generation, records: &[Record]| {
+            Hearing::new(generation, route, &facts, records, held).hear(first)
+        };
+        self.elsewhere(batch, Box::new(hear)).await
+    }
+
+    /// Has a batch judged on a judge's thread.
+    async fn elsewhere(self: &Arc<Self>, batch: Arc<Batch>, hear: Hear) -> (Judgement, Held) {
         let (tell, told) = tokio::sync::oneshot::channel();
         let (generation, records) = (self.clone(), batch.clone());
         // What the plugin logs there belongs to the same trace.
@@ -120,8 +132,8 @@ impl Generation {
         let work = Box::new(move |turn| {
             let _entered = trace.enter();
             let judged = match turn {
-                Turn::InTime => Hearing::new(&generation, route, &facts, &records.records, held).hear(first),
-                Turn::TooLate => (all_failed(&records.records, Failure::JudgesBusy), held),
+                Turn::InTime => hear(&generation, &records.records),
+                Turn::TooLate => (all_failed(&records.records, Failure::JudgesBusy), Held::default()),
             };
             // The request may be gone; its records are not accepted then.
             let _ = tell.send(judged);

@@ -9,6 +9,7 @@ mod usage;
 
 mod admin;
 mod answers;
+mod console;
 mod contract;
 mod depart;
 mod descriptor;

@@ -93,7 +93,16 @@ fn beyond_loopback_only_probes_and_metrics_are_answered() {
     for open in ["/livez", "/readyz", "/metrics", "/metrics?x=y"] {
         assert_eq!(guard.check(&get(open, "10.1.2.3:8081")), Ok(()), "{open}");
     }
-    for closed in ["/", "/plugins", "/plugins/reload", "/metrics/", "/nothing"] {
+    for closed in [
+        "/",
+        "/console.json",
+        "/console.js",
+        "/judge",
+        "/plugins",
+        "/plugins/reload",
+        "/metrics/",
+        "/nothing",
+    ] {
         // Even from this machine: the port cannot tell who is there.
         let error = guard.check(&get(closed, "127.0.0.1")).unwrap_err();
         assert_eq!(error.kind(), Kind::Forbidden);

@@ -133,3 +133,17 @@ fn a_plugin_sees_the_headers_it_asked_for_and_no_others() {
         [("x-source".to_owned(), "a".to_owned()), ("x-source".to_owned(), "b".to_owned())]
     );
 }
+
+#[test]
+fn only_who_names_html_is_shown_a_page() {
+    let asks = |accept: &[&str]| {
+        let headers = accept.iter().map(|value| (ACCEPT, HeaderValue::from_str(value).unwrap())).collect();
+        asks_for_html(&headers)
+    };
+    for browser in [&["text/html,application/xhtml+xml,*/*;q=0.8"][..], &["text/plain", "TEXT/HTML;q=0.1"]] {
+        assert!(asks(browser), "{browser:?}");
+    }
+    for program in [&[][..], &["*/*"], &["text/*"], &["text/html;q=0, */*"], &["application/json"]] {
+        assert!(!asks(program), "{program:?}");
+    }
+}
