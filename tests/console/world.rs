@@ -31,7 +31,8 @@ impl World {
         let config = directory.path().join("sluicegate.toml");
         std::fs::write(&config, format!("{lines}\n[plugins.limits]\ninstances_warm = 1\n")).unwrap();
         let mut launch = Launch::bare().config(&config);
-        launch.command.arg("--plugins").arg(&of).arg("--data").arg(&data);
+        // From there, so that no path of the machine is in a picture.
+        launch.command.current_dir(&directory).args(["--plugins", "plugins", "--data", "data"]);
         let gateway = launch.start();
         let mut browser = Browser::start();
         browser.resize(1280, 900, Scheme::Dark);

@@ -38,39 +38,41 @@ impl Trial<'_> {
         let mut judgement = Judgement::default();
         for (index, record) in records.iter().enumerate() {
             let (finding, table) = match &record.body {
-                Body::Refused(refusal) => (Finding::Verdict(Verdict::Reject(refusal.into())), None),
-                Body::Text(_) | Body::Bytes(_) => match self.judge(record) {
-                    Ok(mut answer) => (answer.findings.remove(0), Some(answer.table)),
-                    Err(finding) => (finding, None),
-                },
+                Body::Refused(refusal) => without(Finding::Verdict(Verdict::Reject(refusal.into()))),
+                Body::Text(_) | Body::Bytes(_) => self.judge(record),
             };
             judgement.findings.push(finding);
-            let table = table.filter(|table| !table.measurements.is_empty());
-            judgement.measurements.extend(table.map(|table| MeasurementTable { first: index, ..table }));
+            if !table.measurements.is_empty() {
+                judgement.measurements.push(MeasurementTable { first: index, ..table });
+            }
         }
         (judgement, self.held)
     }
 
-    /// The plugin's answer, which holds one finding, or why there is none.
-    fn judge(&mut self, record: &Record) -> Result<Answer, Finding> {
-        let generation = self.generation;
-        if generation.judges.is_closed() {
-            return Err(Finding::Failed(Failure::Draining));
-        }
-        if self.spent >= generation.limits.fault_budget {
-            return Err(Finding::Failed(Failure::FaultBudgetSpent));
+    fn judge(&mut self, record: &Record) -> (Finding, MeasurementTable) {
+        if let Some(failure) = self.obstacle() {
+            return without(Finding::Failed(failure));
         }
         let begin = thread_cpu_time();
-        let answer = self.call(record);
+        let called = self.call(record);
         self.spent += thread_cpu_time().saturating_sub(begin);
-        let answer = answer.map_err(|error| match error {
-            CallError::Exhausted => Finding::Failed(Failure::InstancesExhausted),
-            CallError::Fault(fault) => Finding::Fault(fault),
-        })?;
-        match self.held.charge(output::answer_bytes(&answer)) {
-            Ok(()) => Ok(answer),
-            Err(failure) => Err(Finding::Failed(failure)),
+        match called {
+            Ok(mut answer) => match self.held.charge(output::answer_bytes(&answer)) {
+                // Checked: it holds one.
+                Ok(()) => (answer.findings.remove(0), answer.table),
+                Err(failure) => without(Finding::Failed(failure)),
+            },
+            Err(CallError::Exhausted) => without(Finding::Failed(Failure::InstancesExhausted)),
+            Err(CallError::Fault(fault)) => without(Finding::Fault(fault)),
         }
+    }
+
+    /// Why no record more can be judged.
+    fn obstacle(&self) -> Option<Failure> {
+        let generation = self.generation;
+        let closed = generation.judges.is_closed().then_some(Failure::Draining);
+        let spent = self.spent >= generation.limits.fault_budget;
+        closed.or_else(|| spent.then_some(Failure::FaultBudgetSpent))
     }
 
     fn call(&self, record: &Record) -> Result<Answer, CallError> {
@@ -85,4 +87,9 @@ impl Trial<'_> {
         lease.keep();
         Ok(answer)
     }
+}
+
+/// A finding with which nothing was measured.
+fn without(finding: Finding) -> (Finding, MeasurementTable) {
+    (finding, MeasurementTable::default())
 }
