@@ -2,7 +2,7 @@
 //!
 //! One counter with two attributes and one histogram with one, as the samples have them.
 
-use sluicegate::telemetry::{Config, LogFormat, Metrics, PluginMeters, RequestStatus};
+use sluicegate::telemetry::{Config, Metrics, PluginMeters, RequestFacts, RequestStatus};
 use sluicegate::verdict::{
     Accepted, AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable, Outcome,
 };

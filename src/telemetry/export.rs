@@ -15,12 +15,14 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use parking_lot::Mutex;
+use queue::Destination;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use transport::Trouble;
 
 /// Telemetry that is still to be sent when the gateway stops has so long, all signals together.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -222,14 +224,15 @@ impl Export {
             return Ok(());
         };
         let entered = runtime.enter();
-        let exporter = transport::metrics(target)?;
+        let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+        let exporter = transport::metrics(target, &to.trouble)?;
         drop(entered);
         let pusher = push::Pusher {
             metrics: metrics.clone(),
             exporter,
             interval: *interval,
             tally: self.0.tally.clone(),
-            url: target.url.clone(),
+            to,
         };
         running.pusher = Some(runtime.spawn(pusher.run(self.0.stopping.subscribe())));
         Ok(())
@@ -244,7 +247,7 @@ impl Export {
         let (spans, logs, pusher) = (self.0.spans.clone(), self.0.logs.clone(), pusher.take());
         let handle = runtime.handle().clone();
         // Each on a thread of its own: one signal's collector may hang while the others' do not.
-        let (done, ended) = mpsc::channel();
+        let (done, ended) = mpsc::sync_channel(Signal::ALL.len());
         let flush = |work: Box<dyn FnOnce() + Send>| {
             let done = done.clone();
             std::thread::spawn(move || {
@@ -268,8 +271,9 @@ fn tracer_provider(
     handle: tokio::runtime::Handle,
     tally: &Arc<Tally>,
 ) -> Result<SdkTracerProvider, ExportError> {
-    let exporter = transport::spans(target)?;
-    let processor = queue::spans(exporter, handle, tally.clone(), config.export.spans_max, &target.url);
+    let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+    let exporter = transport::spans(target, &to.trouble)?;
+    let processor = queue::spans(exporter, handle, tally.clone(), config.export.spans_max, to);
     let builder =
         SdkTracerProvider::builder().with_resource(resource::resource()).with_span_processor(processor);
     Ok(match config.export.sampler_given {
@@ -288,7 +292,8 @@ fn logger_provider(
     handle: tokio::runtime::Handle,
     tally: &Arc<Tally>,
 ) -> Result<SdkLoggerProvider, ExportError> {
-    let exporter = transport::logs(target)?;
-    let processor = queue::logs(exporter, handle, tally.clone(), config.export.log_lines_max, &target.url);
+    let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+    let exporter = transport::logs(target, &to.trouble)?;
+    let processor = queue::logs(exporter, handle, tally.clone(), config.export.log_lines_max, to);
     Ok(SdkLoggerProvider::builder().with_resource(resource::resource()).with_log_processor(processor).build())
 }

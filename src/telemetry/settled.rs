@@ -37,15 +37,11 @@ pub(super) fn settled(families: &[MetricFamily]) -> Vec<Settled> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::{Config, LogFormat, Metrics};
+    use crate::telemetry::{Config, Metrics};
 
     #[test]
     fn what_was_counted_is_told_by_route_outcome_and_reason() {
-        let metrics = Metrics::new(&Config {
-            log_format: LogFormat::Auto,
-            log_filter: "info".into(),
-            attribute_values_max: 10,
-        });
+        let metrics = Metrics::new(&Config::default());
         assert_eq!(metrics.settled(), []);
         metrics.records("/a/", "committed", "", 3);
         metrics.records("/a/", "rejected", "missing", 2);

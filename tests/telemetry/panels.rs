@@ -32,7 +32,7 @@ fn start(home: &Path, broker: &Broker) -> Gateway {
     let lines = format!(
         "http.connections_max = 20\ntelemetry.attribute_values_max = 1\ndead_letters.rejected = true\n\
          [kafka]\nbrokers = \"{}\"\nproduce_timeout_ms = 500\ncreate_topics = true\n\
-         [plugin.insurance-claim]\non_outage = \"reject\"\n",
+         [plugin.insurance-claim.routes.\"/ingest-insurance-claim/\"]\non_outage = \"reject\"\n",
         broker.gateway_address
     );
     std::fs::write(&config, lines).unwrap();

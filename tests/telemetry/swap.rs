@@ -35,6 +35,7 @@ fn counters_go_on_through_swaps_and_count_nothing_twice() {
     std::fs::create_dir_all(&plugins).unwrap();
     put(&plugins, 0);
     std::fs::copy(repository("plugins/insurance-claim.wasm"), plugins.join("insurance-claim.wasm")).unwrap();
+    std::fs::create_dir(directory.path().join("data")).unwrap();
     let mut launch = Launch::bare();
     launch.command.arg("--data").arg(directory.path().join("data")).arg("--plugins").arg(&plugins);
     send_to(&mut launch, "http/protobuf", &format!("http://{}", collector.http));

@@ -169,20 +169,26 @@ fn rejected_and_unsampled_requests_are_told_as_what_they_are() {
 fn telemetry_goes_by_tls_with_certificates_of_ones_own() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
-    for name in ["server", "client"] {
-        let made = std::process::Command::new("openssl")
+    let make = |name: &str, more: &[&str]| {
+        let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
-            .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &path(&format!("{name}.key"))])
-            .args(["-out", &path(&format!("{name}.pem"))])
+            .args(["-keyout", &path(&format!("{name}.key")), "-out", &path(&format!("{name}.pem"))])
+            .args(more)
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
+    };
+    make("authority", &[]);
+    let (authority, key) = (path("authority.pem"), path("authority.key"));
+    let leaf = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let signed = [&leaf[..], &["-CA", &authority, "-CAkey", &key]].concat();
+    make("server", &signed);
+    make("client", &signed);
     let tls = format!(
         ", tls: {{cert_file: {}, key_file: {}, client_ca_file: {}}}",
         path("server.pem"),
         path("server.key"),
-        path("client.pem")
+        path("authority.pem")
     );
     let collector = Collector::with(None, &tls);
     for (protocol, address) in [("http/protobuf", collector.http), ("grpc", collector.grpc)] {
@@ -192,7 +198,7 @@ fn telemetry_goes_by_tls_with_certificates_of_ones_own() {
         crate::simulate::send_to(&mut launch, protocol, &format!("https://{address}"));
         launch
             .command
-            .env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("server.pem"))
+            .env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("authority.pem"))
             .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"))
             .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("client.key"));
         let gateway = launch.start();

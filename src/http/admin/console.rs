@@ -112,8 +112,16 @@ fn topics(gauges: SinkGauges) -> Vec<Topic> {
         topics.entry(topic.clone()).or_insert_with(|| none(&topic)).log = Some(log);
     }
     for gauge in gauges.lanes {
-        let LaneGauge { topic, mode, in_flight, spool_records, spool_bytes, spool_size, spool_oldest_age, .. } =
-            gauge;
+        let LaneGauge {
+            topic,
+            mode,
+            in_flight,
+            spool_records,
+            spool_bytes,
+            spool_size,
+            spool_oldest_age,
+            ..
+        } = gauge;
         let oldest_age_s = spool_oldest_age.as_secs();
         let lane = Lane { mode, in_flight, spool_records, spool_bytes, spool_size, oldest_age_s };
         topics.entry(topic.clone()).or_insert_with(|| none(&topic)).kafka = Some(lane);

@@ -1,7 +1,7 @@
 //! Sends metrics at an interval.
 
 use super::Signal;
-use super::queue::Tally;
+use super::queue::{Destination, Tally};
 use crate::telemetry::Metrics;
 use opentelemetry::Context;
 use opentelemetry::trace::FutureExt;
@@ -19,7 +19,7 @@ pub(super) struct Pusher {
     pub exporter: MetricExporter,
     pub interval: Duration,
     pub tally: Arc<Tally>,
-    pub url: String,
+    pub to: Destination,
 }
 
 impl Pusher {
@@ -61,7 +61,7 @@ impl Pusher {
             Ok(())
         };
         let result: OTelSdkResult = send.await;
-        self.tally.note(Signal::Metrics, &self.url, parts.iter().map(count).sum(), &result);
+        self.tally.note(Signal::Metrics, &self.to, parts.iter().map(count).sum(), &result);
     }
 }
 

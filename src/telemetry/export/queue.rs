@@ -1,6 +1,7 @@
 //! The queues before the SDK's own: bounded here, so that what is dropped is counted.
 
 use super::Signal;
+use super::transport::Trouble;
 use opentelemetry::logs::Severity;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
@@ -34,7 +35,7 @@ pub(in super::super) type Counted = (&'static str, &'static str, u64);
 
 impl Tally {
     /// Notes how an export ended. The first failure after a success is logged, and the first success after a failure.
-    pub(super) fn note(&self, signal: Signal, url: &str, items: usize, result: &OTelSdkResult) {
+    pub(super) fn note(&self, signal: Signal, to: &Destination, items: usize, result: &OTelSdkResult) {
         let fate = &self.signals[signal as usize];
         let items = items as u64;
         match result {
@@ -42,17 +43,18 @@ impl Tally {
                 fate.sent.fetch_add(1, Ordering::Relaxed);
                 fate.items_sent.fetch_add(items, Ordering::Relaxed);
                 if fate.is_failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(signal = signal.as_str(), url, "telemetry is sent again");
+                    tracing::info!(signal = signal.as_str(), url = to.url, "telemetry is sent again");
                 }
             }
             Err(error) => {
                 fate.failed.fetch_add(1, Ordering::Relaxed);
                 fate.items_failed.fetch_add(items, Ordering::Relaxed);
+                let reason = to.trouble.take().unwrap_or_else(|| error.to_string());
                 if !fate.is_failing.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         signal = signal.as_str(),
-                        url,
-                        %error,
+                        url = to.url,
+                        reason,
                         "telemetry cannot be sent and is lost until it can; records are taken as before: look at the \
                          collector"
                     );
@@ -88,6 +90,12 @@ impl Tally {
     }
 }
 
+/// Where a signal goes, and why it last did not get there.
+pub(super) struct Destination {
+    pub url: String,
+    pub trouble: Trouble,
+}
+
 /// Places in a queue.
 #[derive(Debug)]
 struct Places {
@@ -113,12 +121,12 @@ struct Watched<E> {
     exporter: E,
     handle: Handle,
     places: Arc<Places>,
-    url: String,
+    to: Destination,
 }
 
 impl<E> fmt::Debug for Watched<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Watched").field("url", &self.to.url).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +135,7 @@ impl<E> Watched<E> {
     fn send(&self, items: usize, export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
         self.places.waiting.fetch_sub(items, Ordering::Relaxed);
         let result = self.handle.block_on(export);
-        self.places.tally.note(self.places.signal, &self.url, items, &result);
+        self.places.tally.note(self.places.signal, &self.to, items, &result);
         result
     }
 }
@@ -177,10 +185,10 @@ pub(super) fn spans(
     handle: Handle,
     tally: Arc<Tally>,
     max: usize,
-    url: &str,
+    to: Destination,
 ) -> Bounded<BatchSpanProcessor> {
     let places = Arc::new(Places { waiting: AtomicUsize::new(0), max, signal: Signal::Traces, tally });
-    let watched = Watched { exporter, handle, places: places.clone(), url: url.to_owned() };
+    let watched = Watched { exporter, handle, places: places.clone(), to };
     Bounded { processor: BatchSpanProcessor::builder(watched).build(), places }
 }
 
@@ -190,10 +198,10 @@ pub(super) fn logs(
     handle: Handle,
     tally: Arc<Tally>,
     max: usize,
-    url: &str,
+    to: Destination,
 ) -> Bounded<BatchLogProcessor> {
     let places = Arc::new(Places { waiting: AtomicUsize::new(0), max, signal: Signal::Logs, tally });
-    let watched = Watched { exporter, handle, places: places.clone(), url: url.to_owned() };
+    let watched = Watched { exporter, handle, places: places.clone(), to };
     Bounded { processor: BatchLogProcessor::builder(watched).build(), places }
 }
 

@@ -2,12 +2,16 @@
 //! compression.
 
 use super::{ExportError, Protocol, Target, Tls};
+use async_trait::async_trait;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig, Identity};
 use opentelemetry_otlp::{
     ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
     WithTonicConfig,
 };
+use parking_lot::Mutex;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Rustls has none by itself. One that is chosen already, by whoever embeds the gateway, stays.
 pub(super) fn choose_cryptography() {
@@ -16,14 +20,17 @@ pub(super) fn choose_cryptography() {
 
 macro_rules! exporter {
     ($name:ident, $exporter:ty, $signal:literal $(, $extra:ident)?) => {
-        pub(super) fn $name(target: &Target) -> Result<$exporter, ExportError> {
+        pub(super) fn $name(target: &Target, trouble: &Trouble) -> Result<$exporter, ExportError> {
             let built = match target.protocol {
                 Protocol::HttpProtobuf => <$exporter>::builder()
                     .with_http()
                     .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
                     .with_endpoint(&target.url)
                     .with_timeout(target.timeout)
-                    .with_http_client(http_client(target, $signal)?)
+                    .with_http_client(Client {
+                        client: http_client(target, $signal)?,
+                        trouble: trouble.clone(),
+                    })
                     .build(),
                 Protocol::Grpc => {
                     let builder = <$exporter>::builder()
@@ -44,6 +51,36 @@ macro_rules! exporter {
 exporter!(spans, SpanExporter, "traces");
 exporter!(logs, LogExporter, "logs");
 exporter!(metrics, MetricExporter, "metrics");
+
+/// Why the last request was not answered: the exporters tell only that it was not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    /// Tells it once.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().take()
+    }
+}
+
+#[derive(Debug)]
+struct Client {
+    client: reqwest::Client,
+    trouble: Trouble,
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let answer = self.client.send_bytes(request).await;
+        if let Err(error) = &answer {
+            let first: &(dyn std::error::Error + 'static) = &**error;
+            let root = std::iter::successors(Some(first), |error| error.source()).last();
+            *self.trouble.0.lock() = root.map(ToString::to_string);
+        }
+        answer
+    }
+}
 
 fn failed(target: &Target, signal: &'static str, error: &ExporterBuildError) -> ExportError {
     ExportError::Transport { signal, url: target.url.clone(), reason: error.to_string() }
