@@ -63,8 +63,13 @@ fn provoke(gateway: &Gateway, broker: &mut Broker) {
     }
     assert_eq!(simulate(gateway, &["--count", "200", "--batch", "1", "--connections", "4"])["well"], true);
     // Too many connections.
-    let others: Vec<Client> = (0..30).map_while(|_| Client::connect(gateway.data_address).ok()).collect();
+    let others: Vec<Client> = (0..20).map(|_| Client::connect(gateway.data_address).unwrap()).collect();
+    assert_eq!(Client::connect(gateway.data_address).unwrap().answer().unwrap().status, 503);
     drop(others);
+    await_that("room for another connection", || {
+        let mut client = Client::connect(gateway.data_address).unwrap();
+        client.get("/health").is_ok_and(|answer| answer.status == 200).then_some(())
+    });
     // Without a broker one route waits, the other one refuses.
     broker.kill();
     let mut client = Client::connect(gateway.data_address).unwrap();
