@@ -5,6 +5,8 @@
 
 mod push;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub(super) use queue::Tally;
