@@ -75,6 +75,54 @@ fn main() {
     mock.create_topic(TOPIC, PARTITIONS, 1).unwrap();
     compare("librdkafka's mock cluster", &Target::Mock(mock), &runtime, &lines, &effort);
     compare("Apache Kafka, one node", &Target::Broker(Broker::start()), &runtime, &lines, &effort);
+    outage(&runtime, &effort);
+}
+
+/// How fast records go into the spool while the broker is gone, and how fast it is emptied when it is back: it has to be
+/// faster, or an outage would never end.
+fn outage(runtime: &Runtime, effort: &Effort) {
+    let mut broker = Broker::start();
+    broker.create_topic(TOPIC, PARTITIONS, &[]);
+    let directory = tempfile::tempdir_in(".").unwrap();
+    let config = directory.path().join("sluicegate.toml");
+    let lines = format!(
+        "[kafka]\nbrokers = \"{}\"\nproduce_timeout_ms = 500\n[spool]\nhigh_water_bytes = \"16GiB\"\n\
+         topic_share_percent = 100\n",
+        broker.gateway_address
+    );
+    std::fs::write(&config, lines).unwrap();
+    let mut gateway = Launch::serve(&directory.path().join("data")).config(&config).start();
+    let batch: String = (0..BATCH).map(|number| record(number) + "\n").collect();
+    let batches = [request(&format!("{PATH}?results=errors"), "application/x-ndjson", &batch)];
+    rate(runtime, gateway.data_address, 16, &batches, effort.time);
+    broker.kill();
+    // Until it is noticed, and a while more.
+    rate(runtime, gateway.data_address, 16, &batches, effort.time);
+    let into = rate(runtime, gateway.data_address, 16, &batches, 3 * effort.time) * BATCH as f64;
+    let mut admin = Client::connect(gateway.admin_address).unwrap();
+    let mut waiting = || {
+        let metrics = admin.get("/metrics").unwrap().text();
+        let line = metrics.lines().find(|line| line.starts_with("gateway_spool_records{")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let kept = waiting();
+    broker.run();
+    while waiting() == kept {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let (begun, first) = (Instant::now(), waiting());
+    while waiting() > 0.0 {
+        assert!(begun.elapsed() < 10 * PATIENCE, "the spool is not emptied: {}", gateway.said());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let out = first / begun.elapsed().as_secs_f64();
+    println!(
+        "\nan outage, batches of 1,000 over 16 connections\n  into the spool {into:>10.0} records/s\n  drained        {out:>10.0} \
+         records/s   {:>5.2} of what goes in ({kept:.0} records)",
+        out / into
+    );
+    gateway.signal("-TERM");
+    gateway.exit();
 }
 
 fn write_lines(path: &Path, records: usize) {
