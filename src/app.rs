@@ -184,22 +184,24 @@ impl App {
         let _ = self.admin.await;
         let (plugins, sink, memory, export, timeout) =
             (self.plugins, self.sink, self.memory, self.export, self.timing.drain_timeout);
-        let left = off_the_runtime(move || {
+        off_the_runtime(move || {
             plugins.stop();
             // While the data directory is still ours.
             memory.save();
             let left = sink.close(timeout);
-            // Last, so that it tells of the records too.
+            if left > 0 {
+                tracing::warn!(
+                    records = left,
+                    "stopped: records wait in the spool, the next start sends them"
+                );
+            } else {
+                tracing::info!("stopped: everything acknowledged is with the sink");
+            }
+            // Last, so that it tells of that too.
             export.stop();
             left
         })
-        .await;
-        if left > 0 {
-            tracing::warn!(records = left, "stopped: records wait in the spool, the next start sends them");
-        } else {
-            tracing::info!("stopped: everything acknowledged is with the sink");
-        }
-        left
+        .await
     }
 }
 

@@ -52,7 +52,14 @@ pub(super) fn run(flags: Flags) -> Exit {
 /// The one place where the command line meets the gateway. Gives the number of records left in the spool.
 async fn serve(config: Config, export: Export) -> Result<u64, StartError> {
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    let app = App::start_with(config, export).await?;
+    let app = match App::start_with(config, export.clone()).await {
+        Ok(app) => app,
+        Err(error) => {
+            // What has been logged up to here is sent.
+            let _ = tokio::task::spawn_blocking(move || export.stop()).await;
+            return Err(error);
+        }
+    };
     let facts = app.banner_facts();
     if facts.is_plugin_directory_missing {
         tracing::warn!(

@@ -2,8 +2,9 @@
 //! SDK leaves them to us. What it reads itself, as the service's name, headers and the samplers' argument, is looked at
 //! where a mistake would go unnoticed.
 //!
-//! One thing differs from the specification: nothing is sent where no variable says so. A gateway on a machine without
-//! a collector would else fail to send all its life.
+//! Two things differ from the specification: nothing is sent where no variable says so, as a gateway on a machine without
+//! a collector would else fail to send all its life; and a value that nobody knows refuses the start, as every other
+//! mistake in the configuration does, where the specification has it warned of and passed over.
 
 use super::problem::{Origin, Problem};
 use crate::telemetry::{ExportConfig, Protocol, Target, Temporality, Tls};
@@ -35,13 +36,16 @@ pub(super) fn export(
     };
     let mut reading = Reading { variables: variables.iter().filter_map(given).collect(), problems };
     let propagates = reading.propagates(notices);
+    if reading.is_disabled() {
+        return ExportConfig { propagates, ..ExportConfig::default() };
+    }
     let sampler_given = reading.sampler();
     let metric_interval = reading.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
     let temporality = reading.temporality();
     let spans_max = reading.queue("OTEL_BSP_MAX_QUEUE_SIZE");
     let log_lines_max = reading.queue("OTEL_BLRP_MAX_QUEUE_SIZE");
     let [traces, metrics, logs] = SIGNALS.map(|signal| reading.target(signal));
-    let export = ExportConfig {
+    ExportConfig {
         traces,
         metrics,
         logs,
@@ -51,10 +55,6 @@ pub(super) fn export(
         log_lines_max,
         sampler_given,
         propagates,
-    };
-    match reading.is_disabled() {
-        true => ExportConfig { traces: None, metrics: None, logs: None, ..export },
-        false => export,
     }
 }
 

@@ -30,6 +30,9 @@ impl Sends {
         sender: Option<&Parent>,
         shipment: &mut Shipment,
     ) -> Sends {
+        // Dead letters have no span of their own: theirs is the request's.
+        let own = trace.as_parent();
+        let sender = own.as_ref().or(sender);
         let mut sends = Sends { system, began: Instant::now(), topics: Vec::new(), places: Vec::new() };
         sends.sort(shipment);
         for topic in &mut sends.topics {

@@ -84,6 +84,7 @@ impl Memory {
             return false;
         }
         self.used += bytes;
+        self.of_plugin.fetch_add(bytes, Ordering::Relaxed);
         true
     }
 }
@@ -141,14 +142,17 @@ mod tests {
     #[test]
     fn an_instance_is_held_to_its_own_limit_before_the_shared_one() {
         let budget = Budget::new(100);
-        let mut memory = Memory::new(budget.clone(), Arc::default(), 60);
+        let of_plugin = Arc::new(AtomicU64::new(0));
+        let mut memory = Memory::new(budget.clone(), of_plugin.clone(), 60);
         assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert_eq!(of_plugin.load(Ordering::Relaxed), 60);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
         assert_eq!(memory.shortage(), Some(Shortage::Own));
         let mut other = Memory::new(budget, Arc::default(), 60);
         assert!(!other.memory_growing(0, 41, None).unwrap());
         assert_eq!(other.shortage(), Some(Shortage::Shared));
         drop(memory);
+        assert_eq!(of_plugin.load(Ordering::Relaxed), 0);
         assert!(other.memory_growing(0, 41, None).unwrap());
     }
 

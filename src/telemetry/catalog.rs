@@ -73,7 +73,8 @@ impl Catalog {
 
     /// That of another plugin with the same instrument, or a new one.
     fn store(&self, plugin: &str, instrument: &Instrument, there: &[Arc<Meter>]) -> Arc<Store> {
-        let shared = there.iter().find(|meter| {
+        // The newest: an older one may be another plugin's that is being replaced.
+        let shared = there.iter().rev().find(|meter| {
             let theirs = meter.instrument();
             let same = theirs.name == instrument.name
                 && theirs.unit == instrument.unit
@@ -85,9 +86,7 @@ impl Catalog {
 
     fn live(&self) -> (Vec<Arc<Meter>>, Vec<Arc<About>>) {
         let live = self.live.read();
-        let mut meters: Vec<Arc<Meter>> = live.meters.iter().filter_map(Weak::upgrade).collect();
-        let mut stores = HashSet::new();
-        meters.retain(|meter| stores.insert(Arc::as_ptr(meter.store())));
+        let meters = live.meters.iter().filter_map(Weak::upgrade).collect();
         (meters, live.about.values().filter_map(Weak::upgrade).collect())
     }
 
@@ -95,19 +94,27 @@ impl Catalog {
     pub fn gather(&self) -> Vec<exposition::Group> {
         let (meters, about) = self.live();
         let about = about.iter().map(|about| exposition::Group::newest(about.provider().gather()));
-        about.chain(meters.iter().map(|meter| meter.gather())).collect()
+        let mut stores = HashSet::new();
+        let once = meters.iter().filter(|meter| stores.insert(Arc::as_ptr(meter.store())));
+        about.chain(once.map(|meter| meter.gather())).collect()
     }
 
-    /// The same to be sent. Of two instruments of one name only the newer: the older one's plugin has been replaced, and
-    /// what it still counts ends with it.
+    /// The same to be sent, but for what a plugin's newer version has made anew: what the older one still counts ends with
+    /// it.
     pub fn collect(&self) -> Vec<ResourceMetrics> {
         let (meters, about) = self.live();
-        let newer = |index: usize, name: &str| {
-            meters[index + 1..].iter().any(|meter| meter.instrument().name == name)
+        let is_replaced = |index: usize, meter: &Meter| {
+            meters[index + 1..].iter().any(|newer| {
+                newer.plugin() == meter.plugin() && newer.instrument().name == meter.instrument().name
+            })
         };
-        let newest =
-            meters.iter().enumerate().filter(|(index, meter)| !newer(*index, &meter.instrument().name));
-        let measured = newest.filter_map(|(_, meter)| meter.store().collect());
+        let mut stores = HashSet::new();
+        let measured = meters
+            .iter()
+            .enumerate()
+            .filter(|(index, meter)| !is_replaced(*index, meter))
+            .filter(|(_, meter)| stores.insert(Arc::as_ptr(meter.store())))
+            .filter_map(|(_, meter)| meter.store().collect());
         about.iter().filter_map(|about| about.provider().collect()).chain(measured).collect()
     }
 

@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use transport::Trouble;
 
 /// Telemetry that is still to be sent when the gateway stops has so long, all signals together.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -226,7 +225,7 @@ impl Export {
             return Ok(());
         };
         let entered = runtime.enter();
-        let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+        let to = Destination::new(target);
         let exporter = transport::metrics(target, &to.trouble)?;
         drop(entered);
         let pusher = push::Pusher {
@@ -273,7 +272,7 @@ fn tracer_provider(
     handle: tokio::runtime::Handle,
     tally: &Arc<Tally>,
 ) -> Result<SdkTracerProvider, ExportError> {
-    let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+    let to = Destination::new(target);
     let exporter = transport::spans(target, &to.trouble)?;
     let processor = queue::spans(exporter, handle, tally.clone(), config.export.spans_max, to);
     let builder =
@@ -294,7 +293,7 @@ fn logger_provider(
     handle: tokio::runtime::Handle,
     tally: &Arc<Tally>,
 ) -> Result<SdkLoggerProvider, ExportError> {
-    let to = Destination { url: target.url.clone(), trouble: Trouble::default() };
+    let to = Destination::new(target);
     let exporter = transport::logs(target, &to.trouble)?;
     let processor = queue::logs(exporter, handle, tally.clone(), config.export.log_lines_max, to);
     Ok(SdkLoggerProvider::builder().with_resource(resource::resource()).with_log_processor(processor).build())

@@ -3,7 +3,7 @@
 use super::about::About;
 use super::exposition;
 use super::provider::{Bound, Outlets, Provider, Recorder, TargetInfo};
-use super::series::{SDK_SERIES_MAX, Series};
+use super::series::{SDK_SHARED_MAX, Series};
 use crate::verdict::{
     AttributeValue, Counted, Instrument, InstrumentKind, Measurement, MeasurementTable, Outcome,
 };
@@ -12,20 +12,23 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// What holds the values of an instrument. Plugins that have it in common share it, so that their values are one
 /// series wherever their labels are.
 pub(super) struct Store {
     provider: Provider,
     recorder: Recorder,
+    /// Label sets, of all that share it.
+    sets: Arc<AtomicUsize>,
 }
 
 impl Store {
     pub fn new(instrument: &Instrument, outlets: &Outlets) -> Arc<Store> {
-        let provider = Provider::new(outlets, TargetInfo::Omitted, SDK_SERIES_MAX);
+        let provider = Provider::new(outlets, TargetInfo::Omitted, SDK_SHARED_MAX);
         let Instrument { name, unit, description, kind, .. } = instrument;
         let recorder = provider.recorder(name, unit, description, kind);
-        Arc::new(Store { provider, recorder })
+        Arc::new(Store { provider, recorder, sets: Arc::default() })
     }
 
     pub fn collect(&self) -> Option<ResourceMetrics> {
@@ -54,7 +57,7 @@ impl Meter {
         let keys: Vec<&str> = instrument.attributes.iter().map(String::as_str).collect();
         let (about, name) = (Arc::clone(about), name.clone());
         let spill = Box::new(move |attribute: &str| about.overflow(&name, attribute));
-        let series = Series::new(recorder, &keys, values_max, spill);
+        let series = Series::new(recorder, &keys, values_max, spill).sharing(store.sets.clone());
         Meter { plugin: plugin.to_owned(), instrument: instrument.clone(), store, series }
     }
 

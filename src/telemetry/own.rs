@@ -134,7 +134,9 @@ impl Own {
             self.requests.take(&[endpoint, facts.result], duration.as_secs_f64() * 1e3);
         }
         let route = facts.route.unwrap_or_default();
-        self.http.take(&[facts.method, facts.status_text, route, "http"], duration.as_secs_f64());
+        let error_type = if facts.status >= 500 { facts.status_text } else { "" };
+        let labels = [facts.method, facts.status_text, route, "http", error_type];
+        self.http.take(&labels, duration.as_secs_f64());
     }
 
     pub fn sent(&self, system: &str, topic: &str, error_type: &str, duration: Duration) {
@@ -210,7 +212,7 @@ fn http(builder: &Builder<'_>) -> Series {
     builder.series(
         ("http.server.request.duration", "s", InstrumentKind::Histogram(SECONDS_BOUNDARIES.to_vec())),
         "How long requests took from the end of their headers to their answer.",
-        &["http.request.method", "http.response.status_code", "http.route", "url.scheme"],
+        &["http.request.method", "http.response.status_code", "http.route", "url.scheme", "error.type"],
         ENDPOINTS_MAX,
     )
 }

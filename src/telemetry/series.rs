@@ -8,6 +8,8 @@ use parking_lot::RwLock;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Stands for every value beyond the budget.
 pub(super) const OTHER: &str = "__other__";
@@ -17,6 +19,12 @@ pub(super) const SETS_MAX: usize = 2_000;
 
 /// What the SDK has to hold: the sets and, of each combination that is too much, the one for others.
 pub(super) const SDK_SERIES_MAX: usize = SETS_MAX + 2;
+
+/// Label sets that plugins which have an instrument in common may have together, old versions of them included.
+pub(super) const SHARED_SETS_MAX: usize = 4 * SETS_MAX;
+
+/// What the SDK has to hold of these, and of what stands for others: some for each version of a plugin.
+pub(super) const SDK_SHARED_MAX: usize = SHARED_SETS_MAX + SETS_MAX;
 
 /// A label value is for people to choose from a list; a longer one is data.
 const VALUE_BYTES_MAX: usize = 256;
@@ -55,6 +63,8 @@ pub(super) struct Series {
     foreign: Option<Foreign>,
     hasher: RandomState,
     known: RwLock<Known>,
+    /// How many sets all have that share the instrument.
+    shared: Arc<AtomicUsize>,
     spill: Spill,
 }
 
@@ -90,6 +100,7 @@ impl Series {
             foreign: None,
             hasher: RandomState::default(),
             known: RwLock::new(known),
+            shared: Arc::default(),
             spill,
         }
     }
@@ -97,6 +108,15 @@ impl Series {
     /// Of an instrument of ours, whose labels are words of ours or declared paths.
     pub fn closed(recorder: Recorder, keys: &[&str], values_max: usize) -> Series {
         Series::new(recorder, keys, values_max, Box::new(|_| {}))
+    }
+
+    /// Counts its label sets together with those of others, which share its instrument.
+    pub fn sharing(self, shared: Arc<AtomicUsize>) -> Series {
+        Series { shared, ..self }
+    }
+
+    fn is_full(&self, known: &Known, set: &[Option<Cow<'_, str>>]) -> bool {
+        known.sets_count >= self.sets_max(set) || self.shared.load(Ordering::Relaxed) >= SHARED_SETS_MAX
     }
 
     /// Holds the values of one key to a budget of their own, save these: ours, which are always told. Label sets
@@ -149,9 +169,7 @@ impl Series {
         // What is over the budget comes again and again: it must not take the write lock each time.
         let known = self.known.read();
         let found = match self.within_budget(&known, values) {
-            set if known.find(self.hash(&set), &set).is_none() && known.sets_count >= self.sets_max(&set) => {
-                others(&set)
-            }
+            set if known.find(self.hash(&set), &set).is_none() && self.is_full(&known, &set) => others(&set),
             set => set,
         };
         let bound = known.find(self.hash(&found), &found).cloned();
@@ -163,7 +181,7 @@ impl Series {
         let mut known = self.known.write();
         // Another thread may have used up the budget meanwhile.
         let set = match self.within_budget(&known, values) {
-            set if known.sets_count >= self.sets_max(&set) => others(&set),
+            set if self.is_full(&known, &set) => others(&set),
             set => set,
         };
         let bound = self.insert(&mut known, &set);
@@ -219,6 +237,7 @@ impl Series {
         let values = set.iter().map(|value| value.as_deref().map(Box::from)).collect();
         known.sets.entry(hash).or_default().push(Entry { values, bound: bound.clone() });
         known.sets_count += 1;
+        self.shared.fetch_add(1, Ordering::Relaxed);
         bound
     }
 

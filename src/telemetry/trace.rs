@@ -34,6 +34,8 @@ pub struct Parent {
 pub struct Span {
     tracer: Option<Arc<SdkTracer>>,
     context: Option<Context>,
+    /// Whether its place is told to whom the records go to.
+    propagates: bool,
 }
 
 /// What is known of a request when it is answered.
@@ -75,15 +77,16 @@ impl Traces {
     /// Begins the span of a request.
     pub fn request(&self, method: &str, parent: Option<&Parent>) -> Span {
         let remote = parent.and_then(remote).map(|remote| Context::new().with_remote_span_context(remote));
-        let Some(tracer) = &self.tracer else { return Span { tracer: None, context: remote } };
+        let propagates = self.propagates;
+        let Some(tracer) = &self.tracer else { return Span { tracer: None, context: remote, propagates } };
         let builder = SpanBuilder::from_name(method.to_owned()).with_kind(SpanKind::Server);
         let parent = remote.clone().unwrap_or_default();
         let span = tracer.build_with_context(builder, &parent);
         // A place that nobody will ever see costs nothing, not even a word in the log.
         if !opentelemetry::trace::Span::is_recording(&span) {
-            return Span { tracer: None, context: remote };
+            return Span { tracer: None, context: remote, propagates };
         }
-        Span { tracer: Some(tracer.clone()), context: Some(parent.with_span(span)) }
+        Span { tracer: Some(tracer.clone()), context: Some(parent.with_span(span)), propagates }
     }
 }
 
@@ -102,7 +105,11 @@ fn remote(parent: &Parent) -> Option<SpanContext> {
 impl Span {
     /// The one that is current on this thread.
     pub fn current() -> Span {
-        Span { tracer: None, context: Context::map_current(|now| now.has_active_span().then(|| now.clone())) }
+        Span {
+            tracer: None,
+            context: Context::map_current(|now| now.has_active_span().then(|| now.clone())),
+            propagates: false,
+        }
     }
 
     /// Lets it be the current one while the future runs, whichever thread runs it.
@@ -127,7 +134,7 @@ impl Span {
 
     /// What is to be told to whom the records go to: its own place, if anybody will see it.
     pub fn as_parent(&self) -> Option<Parent> {
-        let span = self.recording()?.span();
+        let span = self.recording().filter(|_| self.propagates)?.span();
         let context = span.span_context();
         let flags = context.trace_flags().to_u8();
         let state = context.trace_state().header();
@@ -146,10 +153,14 @@ impl Span {
         match (&self.tracer, self.recording()) {
             (Some(tracer), Some(context)) => {
                 let span = tracer.build_with_context(builder(), context);
-                Span { tracer: Some(tracer.clone()), context: Some(context.with_span(span)) }
+                Span {
+                    tracer: Some(tracer.clone()),
+                    context: Some(context.with_span(span)),
+                    propagates: self.propagates,
+                }
             }
             // Whoever logs is still told the place of the request.
-            _ => Span { tracer: None, context: self.context.clone() },
+            _ => Span { tracer: None, context: self.context.clone(), propagates: self.propagates },
         }
     }
 
@@ -169,15 +180,18 @@ impl Span {
 
     /// Begins the span of sending records to a topic (semantic conventions of messaging).
     pub fn send(&self, system: &'static str, topic: &str, records: usize) -> Span {
-        self.child(|| {
+        let span = self.child(|| {
             SpanBuilder::from_name(format!("send {topic}")).with_kind(SpanKind::Producer).with_attributes([
                 KeyValue::new("messaging.system", system),
                 KeyValue::new("messaging.operation.name", "send"),
                 KeyValue::new("messaging.operation.type", "send"),
                 KeyValue::new("messaging.destination.name", topic.to_owned()),
-                KeyValue::new("messaging.batch.message_count", count(records)),
             ])
-        })
+        });
+        if let Some(context) = span.recording().filter(|_| records > 1) {
+            context.span().set_attribute(KeyValue::new("messaging.batch.message_count", count(records)));
+        }
+        span
     }
 
     /// Ends it: all went well.
@@ -209,8 +223,10 @@ impl Span {
             KeyValue::new("sluicegate.request.id", facts.request_id.to_owned()),
             KeyValue::new("sluicegate.request.status", facts.result),
         ]);
+        // As the conventions name it: a method that nobody knows is no name.
+        let method = if facts.method == "_OTHER" { "HTTP" } else { facts.method };
+        span.update_name(facts.route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}")));
         if let Some(route) = facts.route {
-            span.update_name(format!("{} {route}", facts.method));
             span.set_attribute(KeyValue::new("http.route", route.to_owned()));
         }
         if facts.status >= 500 {

@@ -6,13 +6,15 @@ use crate::telemetry::Metrics;
 use opentelemetry::Context;
 use opentelemetry::trace::FutureExt;
 use opentelemetry_otlp::MetricExporter;
-use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+/// A refusal takes a collector that is well no longer; one that is not there is tried again and again until it is given up.
+const REFUSED_AT_ONCE: Duration = Duration::from_millis(500);
 
 pub(super) struct Pusher {
     pub metrics: Metrics,
@@ -37,31 +39,30 @@ impl Pusher {
                 _ = ticks.tick() => false,
                 _ = stopping.wait_for(|stopping| *stopping) => true,
             };
-            // The first time when it is told to stop, and the last: what is under way then is given up, and sent anew.
-            let given_up = tokio::select! {
-                () = self.push() => false,
-                _ = stopping.wait_for(|stopping| *stopping), if !stopped => true,
-            };
-            if given_up {
-                self.push().await;
-            }
-            if stopped || given_up {
+            self.push().await;
+            if stopped {
                 return;
             }
         }
     }
 
-    /// Once: all that is measured, as of now. A collector that does not take one part is not asked to take the others.
+    /// Once: all that is measured, as of now. A part that is refused at once leaves the others their turn; a collector that
+    /// takes its time over one is not asked to take the others.
     async fn push(&self) {
-        let parts = self.metrics.collect();
-        let send = async {
-            for part in &parts {
-                self.exporter.export(part).await?;
+        let metrics = self.metrics.clone();
+        // It asks the sink and the kernel, while this thread has connections to look after.
+        let Ok(parts) = tokio::task::spawn_blocking(move || metrics.collect()).await else { return };
+        let mut parts = parts.iter();
+        for part in parts.by_ref() {
+            let begun = Instant::now();
+            let result = self.to.within_time(self.exporter.export(part)).await;
+            self.tally.note(Signal::Metrics, &self.to, count(part), &result);
+            if result.is_err() && begun.elapsed() >= REFUSED_AT_ONCE {
+                break;
             }
-            Ok(())
-        };
-        let result: OTelSdkResult = send.await;
-        self.tally.note(Signal::Metrics, &self.to, parts.iter().map(count).sum(), &result);
+        }
+        let left: usize = parts.map(count).sum();
+        self.tally.miss(Signal::Metrics, left);
     }
 }
 

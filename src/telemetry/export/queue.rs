@@ -1,11 +1,11 @@
 //! The queues before the SDK's own: bounded here, so that what is dropped is counted.
 
-use super::Signal;
 use super::transport::Trouble;
+use super::{Signal, Target};
 use opentelemetry::logs::Severity;
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{BatchLogProcessor, LogBatch, LogExporter, LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 use std::fmt;
@@ -63,6 +63,11 @@ impl Tally {
         }
     }
 
+    /// Notes what was not even tried.
+    pub(super) fn miss(&self, signal: Signal, items: usize) {
+        self.signals[signal as usize].items_failed.fetch_add(items as u64, Ordering::Relaxed);
+    }
+
     fn drop_one(&self, signal: Signal) {
         self.signals[signal as usize].items_dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -93,8 +98,24 @@ impl Tally {
 /// Where a signal goes, and why it last did not get there.
 pub(super) struct Destination {
     pub url: String,
+    pub timeout: Duration,
     pub trouble: Trouble,
 }
+
+impl Destination {
+    pub fn new(target: &Target) -> Destination {
+        Destination { url: target.url.clone(), timeout: target.timeout, trouble: Trouble::default() }
+    }
+
+    /// The exporters bound whether they try again, not how long a try takes that never gets through.
+    pub async fn within_time(&self, export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
+        let given_up = |_| Err(OTelSdkError::Timeout(self.timeout));
+        tokio::time::timeout(self.timeout + GRACE, export).await.unwrap_or_else(given_up)
+    }
+}
+
+/// For the exporter to tell by itself why it gave up.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Places in a queue.
 #[derive(Debug)]
@@ -134,7 +155,7 @@ impl<E> Watched<E> {
     /// The SDK's thread is there to wait, and no runtime's.
     fn send(&self, items: usize, export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
         self.places.waiting.fetch_sub(items, Ordering::Relaxed);
-        let result = self.handle.block_on(export);
+        let result = self.handle.block_on(self.to.within_time(export));
         self.places.tally.note(self.places.signal, &self.to, items, &result);
         result
     }

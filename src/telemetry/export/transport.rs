@@ -72,6 +72,7 @@ struct Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.trouble.take();
         let answer = self.client.send_bytes(request).await;
         if let Err(error) = &answer {
             let first: &(dyn std::error::Error + 'static) = &**error;
