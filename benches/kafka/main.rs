@@ -99,9 +99,8 @@ fn outage(runtime: &Runtime, effort: &Effort) {
     // Until it is noticed, and a while more.
     rate(runtime, gateway.data_address, 16, &batches, effort.time);
     let into = rate(runtime, gateway.data_address, 16, &batches, 3 * effort.time) * BATCH as f64;
-    let mut admin = Client::connect(gateway.admin_address).unwrap();
-    let mut waiting = || {
-        let metrics = admin.get("/metrics").unwrap().text();
+    let waiting = || {
+        let metrics = Client::connect(gateway.admin_address).unwrap().get("/metrics").unwrap().text();
         let line = metrics.lines().find(|line| line.starts_with("gateway_spool_records{")).unwrap();
         line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
     };
