@@ -31,7 +31,7 @@ fn start(home: &Path, broker: &Broker) -> Gateway {
     let config = home.join("sluicegate.toml");
     let lines = format!(
         "http.connections_max = 20\ntelemetry.attribute_values_max = 1\ndead_letters.rejected = true\n\
-         [kafka]\nbrokers = \"{}\"\nproduce_timeout_ms = 500\ncreate_topics = true\n\
+         [kafka]\nbrokers = \"{}\"\nproduce_timeout_ms = 3000\ncreate_topics = true\n\
          [plugin.insurance-claim.routes.\"/ingest-insurance-claim/\"]\non_outage = \"reject\"\n",
         broker.gateway_address
     );
@@ -44,6 +44,15 @@ fn start(home: &Path, broker: &Broker) -> Gateway {
 
 fn provoke(gateway: &Gateway, broker: &mut Broker) {
     let mut client = Client::connect(gateway.data_address).unwrap();
+    // Its topics are made while it starts.
+    for (path, body) in
+        [(FINANCIAL, transaction("purchase", 1)), ("/ingest-insurance-claim/", CLAIM.to_owned())]
+    {
+        await_that("the topics", || {
+            let answer = client.post(path, "application/json", body.as_bytes()).unwrap();
+            (answer.status == 200).then_some(())
+        });
+    }
     let mut post = |path: &str, body: &[u8], status: u16| {
         let answer = client.post(path, "application/json", body).unwrap();
         assert_eq!(answer.status, status, "{path}: {}", answer.text());

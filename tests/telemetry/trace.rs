@@ -53,6 +53,8 @@ fn a_record_is_followed_from_its_client_into_kafka() {
         launch
             .command
             .env("SLUICEGATE__KAFKA__BROKERS", broker.gateway_address.to_string())
+            // The first record waits for the connection, on a busy machine for long.
+            .env("SLUICEGATE__KAFKA__PRODUCE_TIMEOUT_MS", "20000")
             .env("SLUICEGATE__TELEMETRY__LOG_FILTER", "info,sluicegate::http=debug")
             .env("OTEL_SERVICE_NAME", "ingest")
             .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
