@@ -147,4 +147,23 @@ mod tests {
         assert_eq!(sends.topics.iter().map(|topic| topic.records).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(sends.places, [0, 1, 2]);
     }
+
+    #[tokio::test]
+    async fn letters_have_the_place_of_their_request() {
+        use crate::telemetry::{Config, Export, ExportConfig, Protocol, Target, Tls};
+        let target = Target {
+            protocol: Protocol::Grpc,
+            url: "http://127.0.0.1:9".into(),
+            timeout: std::time::Duration::from_millis(10),
+            tls: Tls::default(),
+        };
+        let export = ExportConfig { traces: Some(target), ..ExportConfig::default() };
+        let export = Export::start(&Config { export, ..Config::default() }).unwrap();
+        let trace = export.traces().request("POST", None);
+        let own = trace.as_parent().unwrap().traceparent;
+        let mut shipment = Shipment { messages: vec![message("a.dead-letter", true)], ..Shipment::default() };
+        Sends::begin("kafka", &trace, None, &mut shipment);
+        let told: Vec<_> = shipment.headers.iter().map(|(name, value)| (*name, &value[..])).collect();
+        assert_eq!(told, [("traceparent", own.as_bytes())]);
+    }
 }

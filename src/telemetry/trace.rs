@@ -245,3 +245,30 @@ fn count(number: usize) -> Value {
 pub struct Entered {
     _guard: Option<ContextGuard>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    #[test]
+    fn what_is_not_to_be_propagated_is_neither_heard_nor_told() {
+        let tracer = || SdkTracerProvider::builder().build().tracer("test");
+        let sender = Parent {
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+            tracestate: None,
+        };
+        let silent = Traces::new(Some(tracer()), false);
+        assert_eq!(silent.heard(Some(sender.clone())), None);
+        let span = silent.request("POST", None);
+        assert!(span.trace_id().is_some() && span.as_parent().is_none());
+        assert!(span.send("kafka", "a", 1).as_parent().is_none());
+
+        let open = Traces::new(Some(tracer()), true);
+        let span = open.request("POST", open.heard(Some(sender)).as_ref());
+        let told = span.send("kafka", "a", 1).as_parent().unwrap().traceparent;
+        assert!(told.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && told.ends_with("-01"), "{told}");
+        assert!(!told.contains("b7ad6b7169203331"));
+    }
+}

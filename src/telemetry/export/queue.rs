@@ -282,4 +282,12 @@ mod tests {
         places.waiting.fetch_sub(2, Ordering::Relaxed);
         assert!(places.take());
     }
+
+    #[tokio::test]
+    async fn an_export_that_never_ends_is_given_up() {
+        let timeout = Duration::from_millis(10);
+        let to = Destination { url: String::new(), timeout, trouble: Trouble::default() };
+        let result = to.within_time(std::future::pending()).await;
+        assert!(matches!(result, Err(OTelSdkError::Timeout(_))), "{result:?}");
+    }
 }
