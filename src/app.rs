@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::http::{self, Admin, Fittings, Gateway, Memory, Violations};
+pub use crate::http::{asyncapi, openapi};
 use crate::pipeline::Pipeline;
 use crate::plugin::{self, EmptyDirectory, Plugins};
 use crate::shutdown::{self, Lifecycle, Phase, Shutdown, Signals};
@@ -18,7 +19,7 @@ pub struct App {
     pub data_address: SocketAddr,
     pub admin_address: SocketAddr,
     pub plugins: Plugins,
-    records: PathBuf,
+    records: Records,
     sink: Sink,
     memory: Memory,
     export: Export,
@@ -68,8 +69,16 @@ pub struct BannerFacts {
     pub plugins: plugin::Status,
     /// It need not be there, but nothing is served without it.
     pub is_plugin_directory_missing: bool,
-    /// Where the records are.
-    pub records: PathBuf,
+    pub records: Records,
+}
+
+/// Where accepted records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Records {
+    /// The local log below this directory.
+    Local(PathBuf),
+    /// The brokers that were given.
+    Kafka(String),
 }
 
 impl App {
@@ -112,6 +121,10 @@ impl App {
         Rooms { metrics, sink, plugins, memory, export }: Rooms,
         [data_listener, admin_listener]: [(TcpListener, SocketAddr); 2],
     ) -> App {
+        let records = match &config.sink.kafka {
+            Some(kafka) => Records::Kafka(kafka.brokers.clone()),
+            None => Records::Local(config.sink.directory.clone()),
+        };
         let (shutdown, lifecycle) = Shutdown::new();
         let pipeline = Pipeline { sink: sink.clone(), metrics: metrics.clone() };
         let traces = export.traces();
@@ -124,7 +137,7 @@ impl App {
             data_address: data_listener.1,
             admin_address: admin_listener.1,
             plugins,
-            records: config.sink.directory.join("log"),
+            records,
             sink,
             memory,
             export,

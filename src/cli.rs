@@ -7,6 +7,8 @@ mod clock;
 mod complete;
 mod line;
 mod number;
+mod openapi;
+mod plugin;
 mod replay;
 mod scratch;
 mod serve;
@@ -67,6 +69,10 @@ enum Command {
     Tail(tail::TailArguments),
     /// Look at what waits for Kafka, while a gateway runs or not; nothing is changed.
     Spool(spool::SpoolArguments),
+    /// For those who write plugins: test one, run it on records, look into it.
+    Plugin(plugin::PluginArguments),
+    /// Print the API that the plugins make, as /openapi.json has it, or their topics as AsyncAPI.
+    Openapi(openapi::OpenapiArguments),
     /// Send dead letters through a gateway again, or judge them with another plugin without sending.
     Replay(replay::ReplayArguments),
     /// Send realistic records of both sample types to a gateway, good ones and bad ones, and check the answers.
@@ -118,6 +124,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
         Command::Spool(arguments) => spool::run(arguments),
+        Command::Plugin(arguments) => plugin::run(arguments),
+        Command::Openapi(arguments) => openapi::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Completions(arguments) => complete::run(&arguments),

@@ -18,6 +18,7 @@ mod ingest;
 mod length;
 mod look;
 mod message;
+mod openapi;
 mod origin;
 mod readiness;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod wire;
 pub use admin::{Admin, serve_admin};
 pub use data::{Fittings, Gateway, serve_data};
 pub use idempotency::{Config as IdempotencyConfig, Memory};
+pub use openapi::{asyncapi, openapi};
 pub use violations::{
     VIOLATIONS_KEPT_MAX as CONSOLE_VIOLATIONS_MAX, Violations, ViolationsConfig, ViolationsShown,
 };
@@ -62,6 +64,8 @@ pub struct Config {
     pub in_flight_max: usize,
     /// Bytes of bodies held at a time, over all connections.
     pub body_budget_bytes: usize,
+    /// Whether the API of the live plugins is shown to whoever asks.
+    pub docs: bool,
     /// Violations that one answer lists in full: a record beyond has its first, and how many more there are.
     pub violations_listed_max: usize,
     /// Streams an HTTP/2 connection may have open.

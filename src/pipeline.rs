@@ -85,7 +85,7 @@ impl Pipeline {
         ));
         let span = submission.judging(batch.records.len());
         let judge = submission.generation.judge(submission.route, facts, batch.clone());
-        let (mut judgement, held) = span.hold(judge).await;
+        let (mut judgement, held) = span.hold(Box::pin(judge)).await;
         span.end();
         // Of a batch that is resumed a part is out already: to hold back the rest would make nothing whole.
         if submission.policy().on_invalid == OnInvalid::Atomic && resumed.is_none() {

@@ -26,12 +26,18 @@ mod pool;
 mod registry;
 mod snapshot;
 mod status;
+mod told;
 mod watch;
+mod workshop;
 
 pub use generation::Generation;
 pub use limit::{AnswerLimits, Limits, LogLimits};
 pub use output::Held;
 pub use snapshot::{Match, RouteError, Snapshot};
+pub use told::{Measured, Part, Published, Shown, Told, told};
+pub use workshop::{
+    Case, CaseFile, CaseReport, Facets, Piece, Refusal, Trials, Tried, Workshop, componentize,
+};
 
 use crate::record::Input;
 use crate::telemetry::{Metrics, PluginGauge};

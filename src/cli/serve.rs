@@ -1,7 +1,7 @@
 //! `sluicegate serve`.
 
 use super::{Exit, complain, print, variables};
-use crate::app::{App, BannerFacts, StartError};
+use crate::app::{App, BannerFacts, Records, StartError};
 use crate::config::{Config, Flags};
 use crate::plugin::{PluginStatus, Status};
 use crate::shutdown::Signals;
@@ -91,7 +91,16 @@ impl fmt::Display for Banner<'_> {
             "look     http://{admin}/  http://{admin}/plugins  http://{admin}/metrics  http://{admin}/readyz"
         )?;
         writeln!(f, "plugins  {}", Loaded(self.0))?;
-        writeln!(f, "records  {}  (sluicegate tail {topic})", records.display())?;
+        match records {
+            Records::Kafka(brokers) => writeln!(f, "records  kafka at {brokers}, topic {topic}")?,
+            Records::Local(data) => {
+                let from = match data.to_str() {
+                    Some("data" | "./data") => String::new(),
+                    _ => format!(" --data {}", data.display()),
+                };
+                writeln!(f, "records  {}  (sluicegate tail{from} {topic})", data.join("log").display())?;
+            }
+        }
         write!(f, "stop     Ctrl-C or SIGTERM; what is in flight ends first")
     }
 }
@@ -138,7 +147,7 @@ mod tests {
             admin: ([127, 0, 0, 1], 8081).into(),
             plugins: Status { directory: "./plugins".into(), plugins, refused, ..Status::default() },
             is_plugin_directory_missing: false,
-            records: "./data/log".into(),
+            records: Records::Local("./data".into()),
         }
     }
 
@@ -176,6 +185,18 @@ mod tests {
              records  ./data/log  (sluicegate tail raw_insurance_claims)\n\
              stop     Ctrl-C or SIGTERM; what is in flight ends first"
         );
+    }
+
+    #[test]
+    fn the_way_to_the_records_is_the_one_that_they_took() {
+        let line = |records| {
+            let facts = BannerFacts { records, ..facts(vec![claims()], vec![]) };
+            Banner(&facts).to_string().lines().nth(3).map(str::to_owned)
+        };
+        let elsewhere = "records  /srv/x/log  (sluicegate tail --data /srv/x raw_insurance_claims)";
+        assert_eq!(line(Records::Local("/srv/x".into())).as_deref(), Some(elsewhere));
+        let kafka = "records  kafka at k:9092, topic raw_insurance_claims";
+        assert_eq!(line(Records::Kafka("k:9092".into())).as_deref(), Some(kafka));
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(super) fn export(
     if reading.is_disabled() {
         return ExportConfig { propagates, ..ExportConfig::default() };
     }
+    if let Some(attributes) = reading.get("OTEL_RESOURCE_ATTRIBUTES").map(str::to_owned) {
+        reading.check_pairs("OTEL_RESOURCE_ATTRIBUTES", &attributes);
+    }
     let sampler_given = reading.sampler();
     let metric_interval = reading.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
     let temporality = reading.temporality();
@@ -120,6 +123,10 @@ impl Reading<'_> {
         let protocol = self.protocol(signal);
         let (timeout, tls) = (self.timeout(signal), self.tls(signal));
         self.check_compression(signal);
+        if let Some((name, value)) = self.of_signal(signal, "HEADERS") {
+            // What is in them is a password as a rule: only what cannot be read is shown.
+            self.check_pairs(&name, &value);
+        }
         let url = self.url(signal, protocol, endpoint)?;
         Some(Target { protocol, url, timeout, tls })
     }
@@ -155,6 +162,15 @@ impl Reading<'_> {
         if !sound {
             let remedy = "write its scheme, host and port, e.g. http://collector:4318";
             self.wrong(&name, &value, "it is no collector's address", remedy);
+            return None;
+        }
+        let host =
+            value.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+        if let Some((_, host)) = host.rsplit_once('@') {
+            // It would be told with every line about the collector.
+            let hidden = format!("…@{host}");
+            let remedy = "write it to OTEL_EXPORTER_OTLP_HEADERS, e.g. authorization=Basic%20<Base64 of user:password>";
+            self.wrong(&name, &hidden, "a collector's address is no place for a password", remedy);
             return None;
         }
         let own = name.contains(signal);
@@ -196,6 +212,15 @@ impl Reading<'_> {
             && !["gzip", "zstd", "none"].contains(&value.as_str())
         {
             self.wrong(&name, &value, "there is no such compression", "write gzip, zstd or none");
+        }
+    }
+
+    /// A list of names and values; the SDK passes over what it cannot read.
+    fn check_pairs(&mut self, name: &str, list: &str) {
+        let is_pair = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+        if let Some(wrong) = list.split(',').find(|pair| !is_pair(pair)) {
+            let remedy = "write name=value, more of them with commas between, and a comma in a value as %2C";
+            self.wrong(name, wrong.trim(), "it is no name with a value", remedy);
         }
     }
 
@@ -360,6 +385,22 @@ mod tests {
                 "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318: it is no collector's address; write its scheme, host and \
                  port, e.g. http://collector:4318",
                 "OTEL_LOGS_EXPORTER=console: there is no such exporter; write otlp or none; /metrics is always there",
+            ]
+        );
+        let (_, problems, _) = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318/a@b"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,garbage"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,=x"),
+        ]);
+        assert_eq!(
+            problems,
+            [
+                "OTEL_RESOURCE_ATTRIBUTES==x: it is no name with a value; write name=value, more of them with commas \
+                 between, and a comma in a value as %2C",
+                "OTEL_EXPORTER_OTLP_HEADERS=garbage: it is no name with a value; write name=value, more of them with \
+                 commas between, and a comma in a value as %2C",
+                "OTEL_EXPORTER_OTLP_ENDPOINT=…@collector:4318: a collector's address is no place for a password; write it \
+                 to OTEL_EXPORTER_OTLP_HEADERS, e.g. authorization=Basic%20<Base64 of user:password>",
             ]
         );
         let (_, problems, _) = read(&[("OTEL_TRACES_SAMPLER", "xray")]);

@@ -2,7 +2,9 @@
 
 use super::section::{Findings, Section};
 use super::source::Table;
-use super::value::{address, bytes, count, directory, milliseconds, one_of, seconds, text, texts, wrong};
+use super::value::{
+    address, boolean, bytes, count, directory, milliseconds, one_of, seconds, text, texts, wrong,
+};
 use crate::http::ViolationsShown;
 use crate::telemetry::LogFormat;
 use crate::{http, plugin, record, shutdown, sink, telemetry};
@@ -76,6 +78,12 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
+        docs: s.read(
+            "docs",
+            "true",
+            "Whether /openapi.json, /asyncapi.json and the page /docs are shown to whoever reaches the port.",
+            boolean,
+        ),
         violations_listed_max: violations_listed_max(&mut s),
         http2_streams_max: s.read(
             "http2_streams_max",
@@ -118,7 +126,7 @@ pub(super) fn admin(tree: &mut Table, findings: &mut Findings) -> http::AdminCon
         listen: s.read(
             "listen",
             r#""127.0.0.1:8081""#,
-            "Where operators look. Off loopback it serves /livez, /readyz and /metrics only.",
+            "Where operators look. To other machines it shows /livez, /readyz and /metrics only.",
             address,
         ),
         names: s.read(

@@ -19,7 +19,7 @@ use super::{AdminConfig, header, message, readiness};
 use crate::plugin::{EmptyDirectory, ReloadError};
 use crate::shutdown::{Lifecycle, Phase};
 use bytes::Bytes;
-use guard::{Exposure, Guard};
+use guard::{Guard, Origin};
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, VARY};
 use hyper::http::request::Parts;
@@ -96,10 +96,10 @@ impl Admin {
 /// told to stop.
 pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, lifecycle: Lifecycle) {
     let protocol = Arc::new(Protocol::new(&LIMITS));
-    let exposure = Exposure::of(&listener);
     let closing = ended(admin.gateway.clone(), lifecycle.clone());
     let serve = |stream: TcpStream| {
-        let guard = Guard { names: admin.names.clone(), exposure, reached_at: stream.local_addr().ok() };
+        let (names, origin) = (admin.names.clone(), Origin::of(&stream));
+        let guard = Guard { names, origin, reached_at: stream.local_addr().ok() };
         let desk = Arc::new(Desk { admin: admin.clone(), guard, lifecycle: lifecycle.clone() });
         let protocol = protocol.clone();
         async move {

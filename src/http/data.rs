@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+mod docs;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,7 @@ pub struct Gateway {
     pub(super) violations: Violations,
     /// Records being settled: the drain waits for them, whether or not their client does.
     pub(super) tasks: TaskTracker,
+    docs: docs::Docs,
     shed_log: Throttle,
     failure_log: Throttle,
     /// Set when `serve_data` has ended.
@@ -84,6 +86,7 @@ impl Gateway {
             memory,
             violations,
             tasks: TaskTracker::new(),
+            docs: docs::Docs::default(),
             shed_log: Throttle::new(1),
             failure_log: Throttle::new(FAILURE_LINES_PER_SECOND),
             drained: watch::Sender::new(false),
@@ -158,13 +161,22 @@ async fn answer(
     if head.uri.path() == HEALTH && checked.is_ok() {
         return health(&gateway, &lifecycle, &asked).await.into_response(&asked, ticket);
     }
+    if gateway.config.docs && docs::has(head.uri.path()) && checked.is_ok() {
+        let snapshot = gateway.plugins.snapshot();
+        let answer = gateway.docs.answer(&snapshot, head.uri.path(), &head.headers, &asked);
+        return answer.into_response(&asked, ticket);
+    }
     let sender = gateway.traces.heard(header::parent(&head.headers));
     let span = gateway.traces.request(method(&head.method), sender.as_ref());
     let trace = Trace { sender, span };
     let mut arrived = None;
     let settled = match checked {
         Err(error) => Err(error),
-        Ok(()) => trace.span.hold(ingest(&gateway, &head, body, &ticket, &asked, &trace, &mut arrived)).await,
+        // Boxed, as the whole of it would be moved each time that this future is.
+        Ok(()) => {
+            let ingest = ingest(&gateway, &head, body, &ticket, &asked, &trace, &mut arrived);
+            trace.span.hold(Box::pin(ingest)).await
+        }
     };
     let (answer, counts, error) = match settled {
         Ok(Settled { answer, counts }) => (answer, counts, None),

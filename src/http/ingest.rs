@@ -145,7 +145,8 @@ async fn settle(
     let all = gateway.clone();
     let trace = submission.trace.clone();
     let received_at_ms = submission.facts.received_at_ms;
-    let work = async move {
+    // Boxed before it is moved to its task.
+    let work = Box::pin(async move {
         let receipt = all.pipeline.settle(submission).await;
         let Place { generation, route } = &telling.place;
         all.violations.note(generation, *route, received_at_ms, &receipt.records);
@@ -153,7 +154,7 @@ async fn settle(
         hold.lease.hold(0);
         let violations_max = all.config.violations_listed_max;
         telling.tell(receipt, hold, violations_max)
-    };
+    });
     outlive(&gateway.tasks, trace.hold(work)).await
 }
 

@@ -71,6 +71,18 @@ pub(super) fn of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ComponentError> {
     }
 }
 
+/// What a file is, and the names of what it imports and exports.
+pub(super) fn names(bytes: &[u8]) -> Result<(&'static str, Vec<String>, Vec<String>), ComponentError> {
+    recognise(bytes)?;
+    let Outline { kind, imports, exports, .. } = Outline::read(bytes)?;
+    let kind = match kind {
+        Kind::Component => "component",
+        Kind::Module => "core module",
+    };
+    let told = |names: Vec<Name>| names.iter().map(ToString::to_string).collect();
+    Ok((kind, told(imports), told(exports)))
+}
+
 /// Names what a file is that does not begin as WebAssembly does.
 fn recognise(bytes: &[u8]) -> Result<(), ComponentError> {
     /// So much of a text tells which one it is.

@@ -20,23 +20,51 @@ const STACK_BYTES_MAX: usize = 512 << 10;
 /// The engine and its ticker. The ticker ends with the last clone of the `Arc` around this.
 pub(super) struct Engine {
     pub wasmtime: wasmtime::Engine,
+    /// Whether it counts what guests do.
+    pub is_metered: bool,
     ticker: Ticker,
 }
 
+/// More than any call takes.
+const FUEL: u64 = u64::MAX / 2;
+
 impl Engine {
     pub fn new() -> wasmtime::Result<Engine> {
+        Engine::with(false)
+    }
+
+    /// One whose guests are slower by a third, as what they do is counted: the same on every machine.
+    pub fn metered() -> wasmtime::Result<Engine> {
+        Engine::with(true)
+    }
+
+    fn with(is_metered: bool) -> wasmtime::Result<Engine> {
         let mut config = wasmtime::Config::new();
         config
             // Every synchronous call would otherwise set up and tear down a task: 520 ns instead of 172.
             .concurrency_support(false)
             .epoch_interruption(true)
+            .consume_fuel(is_metered)
             .max_wasm_stack(STACK_BYTES_MAX)
             // A verdict must not depend on the machine that came to it.
             .cranelift_nan_canonicalization(true)
             .wasm_relaxed_simd(false);
         let wasmtime = wasmtime::Engine::new(&config)?;
         let ticker = Ticker::start(wasmtime.weak());
-        Ok(Engine { wasmtime, ticker })
+        Ok(Engine { wasmtime, is_metered, ticker })
+    }
+
+    /// Fills up what a call may use, where that is counted.
+    pub fn fill<T>(&self, store: &mut wasmtime::Store<T>) {
+        if self.is_metered {
+            // It fails only where nothing is counted.
+            let _ = store.set_fuel(FUEL);
+        }
+    }
+
+    /// What was used since it was filled up. None: it is not counted.
+    pub fn used<T>(&self, store: &wasmtime::Store<T>) -> Option<u64> {
+        store.get_fuel().ok().filter(|_| self.is_metered).map(|left| FUEL.saturating_sub(left))
     }
 
     /// Keeps the epoch moving as long as the guard lives.

@@ -91,6 +91,7 @@ impl Blueprint {
             Ok(UpdateDeadline::Continue(1))
         });
         store.set_epoch_deadline(1);
+        self.engine.fill(&mut store);
         let running = self.engine.tick_while_running();
         let exports = self.program.instantiate(&mut store);
         drop(running);
@@ -129,6 +130,7 @@ impl Instance {
         guest.memory.forget_shortage();
         guest.allowance = Allowance::start(cpu);
         self.store.set_epoch_deadline(1);
+        self.engine.fill(&mut self.store);
         let result = call(&self.exports, &mut self.store);
         drop(running);
         self.calls += 1;
@@ -137,6 +139,16 @@ impl Instance {
         let result = result.map_err(|error| diagnose(&error, guest, output_bytes_max));
         self.gate.release(&mut guest.log);
         result
+    }
+
+    /// What its last call took, if its engine counts that.
+    pub fn fuel(&self) -> Option<u64> {
+        self.engine.used(&self.store)
+    }
+
+    /// The linear memory that it has.
+    pub fn memory_bytes(&self) -> u64 {
+        self.store.data().memory.used()
     }
 
     /// When its last call began.

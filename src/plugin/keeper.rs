@@ -198,7 +198,13 @@ impl Keeper {
 
     /// Makes what is live equal to what is there.
     fn follow(&mut self, files: BTreeMap<String, Result<Stamp, ReadError>>, occasion: Occasion) {
-        for (file, found) in &files {
+        let mut order: Vec<_> = files.iter().collect();
+        if occasion == Occasion::Start {
+            // Of two files with one plugin, the one that served goes on.
+            let served = self.kept.served();
+            order.sort_by_key(|(file, _)| !served.contains(*file));
+        }
+        for (file, found) in order {
             if self.host.is_stopping() {
                 return;
             }
@@ -215,6 +221,14 @@ impl Keeper {
         if occasion == Occasion::Start {
             self.kept.retain(|file| files.contains_key(file));
         }
+        let serving = self.serving();
+        self.kept.note_served(serving);
+    }
+
+    fn serving(&self) -> Vec<String> {
+        let registry = self.registry.lock();
+        let serving = registry.slots().iter().filter(|(_, slot)| slot.serving.is_some());
+        serving.map(|(file, _)| file.clone()).collect()
     }
 }
 

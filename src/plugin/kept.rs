@@ -11,12 +11,17 @@ use std::path::{Path, PathBuf};
 /// A copy that is being written; never read.
 const UNFINISHED: &str = ".unfinished";
 
+/// The names of the files that served, a line each.
+const SERVED: &str = ".served";
+
 /// Copies are written to a name of their own, synced and renamed: whole or not there.
 pub(super) struct Kept {
     /// Of one plugin directory: another one's plugins are none of this gateway's.
     directory: PathBuf,
     /// What the copies hold, as far as this process knows.
     digests: BTreeMap<String, String>,
+    /// What was noted last of who serves.
+    served: Option<Vec<String>>,
 }
 
 impl Kept {
@@ -24,13 +29,30 @@ impl Kept {
         // Links are not followed: a directory that is swapped by one is the same to whoever configured it.
         let absolute = std::path::absolute(plugin_directory).unwrap_or_else(|_| plugin_directory.to_owned());
         let name = digest(absolute.as_os_str().as_bytes());
-        Kept { directory: state_directory.join(&name[..16]), digests: BTreeMap::new() }
+        Kept { directory: state_directory.join(&name[..16]), digests: BTreeMap::new(), served: None }
     }
 
     /// The names of the copies there are.
     pub fn files(&self) -> Vec<String> {
         // No directory, no copies; one that cannot be read is reported when the next copy is written.
         directory::list(&self.directory).map(|files| files.into_keys().collect()).unwrap_or_default()
+    }
+
+    /// The files that served when the last gateway ended: of two that have the same plugin, a restart changes nothing.
+    pub fn served(&self) -> Vec<String> {
+        let names = fs::read_to_string(self.directory.join(SERVED)).unwrap_or_default();
+        names.lines().map(str::to_owned).collect()
+    }
+
+    /// Notes which files serve. A failure costs a restart its memory of which of two served, nothing else.
+    pub fn note_served(&mut self, files: Vec<String>) {
+        if self.served.as_ref() == Some(&files) {
+            return;
+        }
+        if let Err(error) = self.write(SERVED, files.join("\n").as_bytes()) {
+            tracing::debug!(%error, "which plugin files serve could not be noted");
+        }
+        self.served = Some(files);
     }
 
     pub fn read(&self, file: &str, bytes_max: u64) -> Option<directory::Reading> {

@@ -1,6 +1,6 @@
 //! From a file's bytes to a plugin that can go live.
 
-mod example;
+pub(super) mod example;
 
 use super::bindings::{self, Program};
 use super::component::{self, ComponentError};
@@ -47,6 +47,13 @@ pub(super) struct Loaded {
     pub start_time: Duration,
 }
 
+/// A plugin that has said what it is, and has not proved it.
+pub(super) struct Prepared {
+    pub checked: Checked,
+    pub operator: PluginConfig,
+    pub blueprint: Blueprint,
+}
+
 /// Why a file cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
@@ -80,7 +87,17 @@ pub(super) enum LoadError {
 
 impl Host {
     pub fn new(config: Config, metrics: Metrics, judges: Arc<Queue>) -> wasmtime::Result<Host> {
-        let engine = Arc::new(Engine::new()?);
+        Host::on(Engine::new()?, config, metrics, judges)
+    }
+
+    /// With an engine of one's own.
+    pub fn on(
+        engine: Engine,
+        config: Config,
+        metrics: Metrics,
+        judges: Arc<Queue>,
+    ) -> wasmtime::Result<Host> {
+        let engine = Arc::new(engine);
         let linker = bindings::linker(&engine.wasmtime)?;
         let budget = Budget::new(config.memory_budget_bytes);
         let outputs = Outputs::new(config.output_budget_bytes);
@@ -101,11 +118,27 @@ impl Host {
     ///
     /// `file`: its name in the directory. What panics in a library on the way refuses the file.
     pub fn load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
-        catch_unwind(AssertUnwindSafe(|| self.try_load(file, bytes, digest)))
-            .unwrap_or_else(|panic| Err(LoadError::Panicked(panic_text(&*panic))))
+        guarded(|| self.try_load(file, bytes, digest))
+    }
+
+    /// As `load`, up to the proof.
+    pub fn prepare(&self, file: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
+        guarded(|| self.try_prepare(file, bytes))
     }
 
     fn try_load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
+        let Prepared { checked, operator, blueprint } = self.try_prepare(file, bytes)?;
+        let mismatches = example::prove(&blueprint, &checked, &operator, || self.go_on())?;
+        if !mismatches.is_empty() {
+            return Err(LoadError::Examples(mismatches));
+        }
+        let pool = Pool::new(blueprint, &operator.limits, &self.pools);
+        let start_time = pool.warm().map_err(|error| LoadError::Instantiate(error.into_detail()))?;
+        let Checked { manifest, .. } = checked;
+        Ok(Loaded { manifest, limits: operator.limits, digest: digest.to_owned(), pool, start_time })
+    }
+
+    fn try_prepare(&self, file: &str, bytes: &[u8]) -> Result<Prepared, LoadError> {
         self.go_on()?;
         let component = component::of(bytes)?;
         let component = Component::new(&self.engine.wasmtime, &component)
@@ -119,14 +152,7 @@ impl Host {
         let checked = manifest::check(draft, &operator).map_err(LoadError::Manifest)?;
         let blueprint =
             self.blueprint(&program, &checked.manifest.name, &operator.limits, checked.settings.clone());
-        let mismatches = example::prove(&blueprint, &checked, &operator, || self.go_on())?;
-        if !mismatches.is_empty() {
-            return Err(LoadError::Examples(mismatches));
-        }
-        let pool = Pool::new(blueprint, &operator.limits, &self.pools);
-        let start_time = pool.warm().map_err(|error| LoadError::Instantiate(error.into_detail()))?;
-        let Checked { manifest, .. } = checked;
-        Ok(Loaded { manifest, limits: operator.limits, digest: digest.to_owned(), pool, start_time })
+        Ok(Prepared { checked, operator, blueprint })
     }
 
     /// Asks the plugin what it is: first without settings, to learn its name; then, if there are any, with them.
@@ -196,6 +222,11 @@ impl Host {
             gate: Arc::new(Gate::new(name, limits.log.lines_per_second)),
         }
     }
+}
+
+/// A panic of a library costs the file, not the thread.
+fn guarded<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(LoadError::Panicked(panic_text(&*panic))))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

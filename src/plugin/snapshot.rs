@@ -1,6 +1,6 @@
 //! One consistent set of live plugins, and where paths lead in it.
 
-use super::Generation;
+use super::{Generation, Manifest};
 use std::sync::Arc;
 
 /// One consistent set of live plugins.
@@ -43,6 +43,11 @@ pub(super) struct Conflict {
 }
 
 impl Snapshot {
+    /// What the live plugins say of themselves.
+    pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.generations.iter().map(|generation| &generation.manifest)
+    }
+
     /// `unavailable`: paths of required plugins that are gone.
     pub(super) fn new(generations: Vec<Arc<Generation>>, unavailable: &[(Arc<str>, String)]) -> Snapshot {
         let mut routes = matchit::Router::new();

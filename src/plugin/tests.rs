@@ -25,7 +25,7 @@ struct Bench {
     plugins: Option<Plugins>,
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(super) fn fixture(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sample = root.join("plugins").join(name);
     let path = if sample.exists() { sample } else { root.join("tests/fixtures").join(name) };

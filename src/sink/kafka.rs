@@ -6,10 +6,12 @@
 mod config;
 mod drain;
 mod flight;
+mod gate;
 mod lane;
 mod letters;
 mod look;
 mod lot;
+mod pace;
 mod producer;
 mod report;
 #[cfg(test)]
@@ -130,10 +132,11 @@ impl Kafka {
     pub async fn deliver(&self, shipment: Shipment) -> Vec<Result<Delivered, Undelivered>> {
         let Shipment { headers, messages, may_spool } = shipment;
         let count = messages.len();
+        let held_until = Instant::now() + self.shared.config.produce_timeout;
         let mut pending = Vec::with_capacity(1);
         for (lot, indices) in lot::lots(messages, may_spool) {
             let begun = match self.shared.lane(&lot.topic).await {
-                Ok(lane) => lane.begin(&headers, lot).await,
+                Ok(lane) => lane.begin(&headers, lot, held_until).await,
                 Err(failure) => lane::Pending::Failed { failure, count: indices.len() },
             };
             pending.push((begun, indices));
@@ -301,14 +304,18 @@ impl Shared {
         })
     }
 
-    /// Hands a flight to librdkafka, in order.
-    fn send(&self, flight: &Arc<Flight>) {
-        let producer = self.producer.read();
-        if let Some(producer) = &*producer {
-            for index in (0..).take(flight.messages.len()) {
-                producer.send(flight, index);
+    /// Hands flights to librdkafka, in order.
+    fn send(&self, flights: &[Arc<Flight>]) {
+        if flights.is_empty() {
+            return;
+        }
+        let mut refused = Vec::new();
+        if let Some(producer) = &*self.producer.read() {
+            for flight in flights {
+                refused.extend(send_all(producer, flight).1);
             }
         }
+        report(refused);
     }
 
     /// A share of what librdkafka may hold; none by the deadline: it has not got rid of what it has.
@@ -386,19 +393,42 @@ impl Shared {
                 return false;
             }
         };
-        let mut records = 0;
-        for flight in self.lanes().iter().flat_map(|lane| lane.flights()) {
-            for index in (0..).take(flight.messages.len()).filter(|index| flight.is_open(*index)) {
-                producer.send(&flight, index);
-                records += 1;
-            }
+        let (mut records, mut refused) = (0, Vec::new());
+        for flight in self.lanes().iter().flat_map(|lane| lane.hand_over()) {
+            let (sent, not) = send_all(&producer, &flight);
+            records += sent;
+            refused.extend(not);
         }
         // What was sent by itself is among those.
         let old = (slot.replace(producer), self.alone.write().take());
         drop(slot);
+        report(refused);
         tracing::warn!(records, "another kafka producer has taken over");
         drop(old);
         true
+    }
+}
+
+/// A message that was refused at once.
+type Refused = (Arc<Flight>, u32, Refusal);
+
+/// Sends what was not reported of a flight; how many that were, and which of them were refused at once.
+fn send_all(producer: &Producer, flight: &Arc<Flight>) -> (usize, Vec<Refused>) {
+    let (mut sent, mut refused) = (0, Vec::new());
+    // What another producer was handed meanwhile may have been reported.
+    for index in (0..).take(flight.messages.len()).filter(|index| flight.is_open(*index)) {
+        sent += 1;
+        if let Err(refusal) = producer.send(flight, index) {
+            refused.push((flight.clone(), index, refusal));
+        }
+    }
+    (sent, refused)
+}
+
+/// No lock is held: the last report of a flight hands the next ones over.
+fn report(refused: Vec<Refused>) {
+    for (flight, index, refusal) in refused {
+        flight.report(index, Err(refusal));
     }
 }
 
@@ -428,9 +458,10 @@ impl Listener for Ear {
             let ear = Arc::new(Ear(self.0.clone()));
             *alone = Producer::start_alone(&shared.config.properties(), shared.config.headers, ear).ok();
         }
-        match &*alone {
-            Some(producer) => producer.send(&flight, index),
-            None => flight.report(index, Err(Refusal::Unavailable)),
+        let sent = alone.as_ref().map_or(Err(Refusal::Unavailable), |producer| producer.send(&flight, index));
+        drop(alone);
+        if sent.is_err() {
+            flight.report(index, sent);
         }
     }
 }

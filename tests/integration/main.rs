@@ -13,6 +13,7 @@ mod console;
 mod contract;
 mod depart;
 mod descriptor;
+mod docs;
 mod events;
 mod hostile;
 mod idempotency;

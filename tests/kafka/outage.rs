@@ -3,13 +3,13 @@
 use crate::broker::Broker;
 use crate::load::{Account, Load, TOPIC};
 use crate::oracle::{recovered, verdict};
-use crate::process::Launch;
+use crate::process::{Launch, PATIENCE};
 use crate::topic;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 50;
 /// Between an answer and a client's next request where the load goes on for long: topics stay small enough to be read.
@@ -95,6 +95,35 @@ fn a_broker_that_is_killed_costs_no_record_and_no_order() {
     let account = account.lock().unwrap();
     assert!(account.stored > 100, "the outage was not met: {}", account.stored);
     assert_eq!(account.refused, 0, "the spool had room");
+    assert!(account.slowest < PRODUCE_TIMEOUT + MARGIN, "{:?}", account.slowest);
+}
+
+/// New records are held back while the spool is emptied: an outage ends though nobody pauses for it.
+#[test]
+fn the_spool_is_emptied_under_a_load_that_never_pauses() {
+    let mut broker = Broker::start();
+    broker.create_topic(TOPIC, 3, &[]);
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = launch(&directory.path().join("data"), broker.gateway_address).start();
+    let account = Arc::new(Mutex::new(Account::default()));
+    recovered(&gateway, &account);
+    let load = Load::start(gateway.data_address, CLIENTS, &account);
+    broker.kill();
+    pause(8_000);
+    let before = account.lock().unwrap().outcomes["committed"];
+    broker.run();
+    let start = Instant::now();
+    // The first record that is committed again is the first that found the spool empty.
+    while account.lock().unwrap().outcomes["committed"] == before {
+        assert!(start.elapsed() < PATIENCE, "the spool is not emptied: {}", gateway.said());
+        pause(50);
+    }
+    println!("emptied under load within {:?}", start.elapsed());
+    load.stop();
+    recovered(&gateway, &account);
+    verdict("emptied under load", &broker, &account);
+    let account = account.lock().unwrap();
+    assert!(account.stored > 1_000 && account.refused == 0, "{} {}", account.stored, account.refused);
     assert!(account.slowest < PRODUCE_TIMEOUT + MARGIN, "{:?}", account.slowest);
 }
 

@@ -91,6 +91,7 @@ fn a_collector_that_is_not_well_changes_no_answer() {
             assert!(stopped < Duration::from_secs(10), "{name}: {stopped:?}");
             report(&format!("{name}, {protocol}"), &report_, stopped);
             let said = said.lock().unwrap().clone();
+            assert!(!said.contains("panicked"), "{name}: {said}");
             let told = said.lines().filter(|line| line.contains("telemetry cannot be sent")).count();
             // Once for each signal, and not for each export.
             assert!(told <= 3 && (told > 0 || name == "hanging"), "{name}: {told}\n{said}");

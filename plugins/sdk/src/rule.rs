@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::sync::OnceLock;
+
+use regex_lite::Regex;
 
 use crate::json::{Reader, Stop};
 pub use crate::schema::{Limit, of_object};
@@ -30,9 +33,16 @@ impl Broken {
         Self::new(code, format!("must be one of {choices}"), "choices", &choices)
     }
 
+    /// Without anything that the message speaks of.
+    #[cold]
+    fn bare(code: &'static str, message: &str) -> Box<Self> {
+        Self::new(code, message.to_owned(), "", &"")
+    }
+
     #[cold]
     pub(crate) fn violation(self, at: &At<'_>) -> Violation {
-        Violation::new(at.pointer(), self.code, self.message).with(self.name, self.limit)
+        let violation = Violation::new(at.pointer(), self.code, self.message);
+        if self.name.is_empty() { violation } else { violation.with(self.name, self.limit) }
     }
 }
 
@@ -202,7 +212,7 @@ pub fn max_len<T: Length>(value: &T, limit: usize) -> Check {
 }
 
 /// A text, or one that may be absent.
-#[diagnostic::on_unimplemented(message = "`one_of` is for texts, and this is `{Self}`")]
+#[diagnostic::on_unimplemented(message = "`one_of` and `pattern` are for texts, and this is `{Self}`")]
 pub trait Text {
     /// The text, if there is one.
     fn text(&self) -> Option<&str>;
@@ -236,6 +246,42 @@ pub fn one_of<T: Text>(value: &T, choices: &[&str]) -> Check {
         Some(text) if !choices.contains(&text) => Err(Broken::choice("literal_error", choices)),
         _ => Ok(()),
     }
+}
+
+/// A regular expression that was looked at when the plugin was compiled.
+pub struct Pattern {
+    text: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// `text` is known to be a regular expression.
+    pub const fn new(text: &'static str) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| Regex::new(self.text).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+/// Matched by the pattern.
+#[inline]
+pub fn pattern<T: Text>(value: &T, pattern: &Pattern) -> Check {
+    match value.text() {
+        Some(text) if !pattern.matches(text) => {
+            let message = format!("must match the pattern {}", pattern.text);
+            Err(Broken::new("string_pattern_mismatch", message, "pattern", &pattern.text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a function of the plugin's own says of it: a code and a message if it is wrong.
+#[inline]
+pub fn check<T>(value: &T, function: impl FnOnce(&T) -> Result<(), (&'static str, &'static str)>) -> Check {
+    function(value).map_err(|(code, message)| Broken::bare(code, message))
 }
 
 /// Notes that a value is none of a choice's texts.

@@ -181,3 +181,40 @@ fn the_schema_is_json_and_tells_types_rules_and_descriptions() {
     });
     assert_eq!(schema, expected);
 }
+
+/// What a text has to look like.
+#[derive(Record, Debug)]
+struct Coded<'a> {
+    #[field(pattern = "^[A-Z]{3}$")]
+    currency: Cow<'a, str>,
+    #[field(pattern = "[0-9]")]
+    hint: Option<String>,
+    #[field(check = even)]
+    pieces: i64,
+}
+
+fn even(pieces: &i64) -> Result<(), (&'static str, &'static str)> {
+    if pieces % 2 == 0 { Ok(()) } else { Err(("odd", "must be even")) }
+}
+
+#[test]
+fn a_pattern_and_a_check_of_the_plugins_own_are_rules_like_any_other() {
+    let coded = |text| Body::Text(text).json::<Coded<'_>>();
+    let good = coded(r#"{"currency": "EUR", "hint": "a1b", "pieces": 2}"#).unwrap();
+    assert_eq!((&*good.currency, good.hint.as_deref(), good.pieces), ("EUR", Some("a1b"), 2));
+    assert!(coded(r#"{"currency": "EUR", "hint": null, "pieces": 0}"#).is_ok());
+    let wrong: Violations = coded(r#"{"currency": "EUR\n", "hint": "none", "pieces": 3}"#).unwrap_err();
+    let told: Vec<_> = wrong.iter().map(|one| (&*one.pointer, &*one.code, &*one.message)).collect();
+    assert_eq!(
+        told,
+        [
+            ("/currency", "string_pattern_mismatch", "must match the pattern ^[A-Z]{3}$"),
+            ("/hint", "string_pattern_mismatch", "must match the pattern [0-9]"),
+            ("/pieces", "odd", "must be even"),
+        ]
+    );
+    assert_eq!(wrong[0].parameters, [("pattern".to_owned(), "^[A-Z]{3}$".to_owned())]);
+    assert!(wrong[2].parameters.is_empty());
+    let schema: Value = serde_json::from_str(&Coded::schema().to_json()).unwrap();
+    assert_eq!(schema["properties"]["currency"]["pattern"], "^[A-Z]{3}$");
+}

@@ -7,23 +7,24 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 
 /// What may be seen from other machines: no settings, no file names, nothing to order.
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// From where the admin port can be reached.
+/// From where a client of the admin port comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exposure {
+pub(super) enum Origin {
+    /// This machine, or this container or pod: whoever is there can do more than ask.
     Loopback,
     Beyond,
 }
 
-impl Exposure {
-    pub fn of(listener: &TcpListener) -> Exposure {
-        match listener.local_addr() {
-            Ok(address) if address.ip().is_loopback() => Exposure::Loopback,
-            _ => Exposure::Beyond,
+impl Origin {
+    pub fn of(stream: &TcpStream) -> Origin {
+        match stream.peer_addr() {
+            Ok(address) if address.ip().to_canonical().is_loopback() => Origin::Loopback,
+            _ => Origin::Beyond,
         }
     }
 }
@@ -37,7 +38,7 @@ impl Exposure {
 pub(super) struct Guard {
     /// Host names that the operator allows.
     pub names: Arc<[String]>,
-    pub exposure: Exposure,
+    pub origin: Origin,
     /// The address of ours that the client connected to.
     pub reached_at: Option<SocketAddr>,
 }
@@ -52,8 +53,8 @@ pub(super) enum GuardError {
     )]
     HostUnknown { host: String },
     #[error(
-        "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, \
-         /readyz and /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
+        "the admin port knows no callers, so that it shows to other machines only /livez, /readyz and /metrics; ask \
+         from the gateway's own machine, container or pod (ssh -L, docker exec, kubectl port-forward)"
     )]
     Exposed,
     #[error(
@@ -83,7 +84,7 @@ impl Guard {
             None if head.version < hyper::Version::HTTP_11 => {}
             None => return Err(GuardError::HostMissing),
         }
-        if self.exposure == Exposure::Beyond && !OPEN_PATHS.contains(&head.uri.path()) {
+        if self.origin == Origin::Beyond && !OPEN_PATHS.contains(&head.uri.path()) {
             return Err(GuardError::Exposed);
         }
         if !matches!(head.method, Method::GET | Method::HEAD) {

@@ -1,21 +1,22 @@
 //! `POST /judge?route=/path/`: what would become of a record, for a person who tries one. Nothing is delivered, and
 //! nothing is counted.
 
-mod tell;
-
 use crate::http::activity::Ticket;
 use crate::http::answer::{self, Answer, Asked, Kind, plain};
 use crate::http::data::Gateway;
 use crate::http::error::IngestError;
 use crate::http::header;
 use crate::http::ingest::find;
-use crate::plugin::{Facts, Match};
+use crate::plugin::{Facts, Generation, Match, Told, told};
 use crate::record::{self, Batch, DecodeError, Framing, RecordIds};
+use crate::verdict::Judgement;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::CONTENT_ENCODING;
 use hyper::http::request::Parts;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -95,10 +96,44 @@ impl Trials {
         let headers = header::chosen(&head.headers, &generation.manifest.request_headers);
         let facts = Facts { received_at_ms, parameters, headers, caller: None };
         let (judgement, held) = generation.try_out(route, facts, batch.clone()).await;
-        let answer = tell::verdicts(&generation, route, &batch, &judgement);
+        let answer = verdicts(&generation, route, &batch, &judgement);
         drop((judgement, held));
         Ok(answer)
     }
+}
+
+#[derive(Serialize)]
+struct Verdicts<'a> {
+    route: &'a str,
+    plugin: &'a str,
+    version: &'a str,
+    generation: u64,
+    digest: &'a str,
+    records: Vec<Told<'a>>,
+    /// Violations, warnings, parts, headers and measurements that are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+fn verdicts(generation: &Generation, route: usize, batch: &Batch, judgement: &Judgement) -> Answer {
+    let manifest = &generation.manifest;
+    let (records, omitted) =
+        told(manifest, route, &batch.records, &judgement.findings, &judgement.measurements);
+    let verdicts = Verdicts {
+        route: &manifest.routes[route].path,
+        plugin: &manifest.name,
+        version: &manifest.version,
+        generation: generation.number,
+        digest: &generation.digest,
+        records,
+        omitted,
+    };
+    Answer::json(StatusCode::OK, &verdicts)
 }
 
 /// As on the data port, with bounds for a person.

@@ -5,10 +5,10 @@ use hyper::{Method, Version};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
-fn guard(exposure: Exposure) -> Guard {
+fn guard(origin: Origin) -> Guard {
     Guard {
         names: ["gateway.internal".to_owned()].into(),
-        exposure,
+        origin,
         reached_at: Some("10.1.2.3:8081".parse().unwrap()),
     }
 }
@@ -25,7 +25,7 @@ fn get(path: &str, host: &str) -> Parts {
 
 #[test]
 fn only_its_own_names_reach_the_admin_port() {
-    let guard = guard(Exposure::Loopback);
+    let guard = guard(Origin::Loopback);
     for own in [
         "localhost",
         "LOCALHOST:8081",
@@ -68,7 +68,7 @@ fn only_its_own_names_reach_the_admin_port() {
 
 #[test]
 fn the_address_of_http2_counts_before_the_host_header() {
-    let guard = guard(Exposure::Loopback);
+    let guard = guard(Origin::Loopback);
     let rebound = head(Method::GET, "http://evil.example/plugins", &[("host", "localhost")]);
     assert!(guard.check(&rebound).is_err());
     let own = head(Method::GET, "http://localhost:8081/plugins", &[]);
@@ -77,7 +77,7 @@ fn the_address_of_http2_counts_before_the_host_header() {
 
 #[test]
 fn only_http_1_0_may_leave_the_host_out() {
-    let guard = guard(Exposure::Loopback);
+    let guard = guard(Origin::Loopback);
     let mut nameless = head(Method::GET, "/livez", &[]);
     assert_eq!(
         guard.check(&nameless).unwrap_err().to_string(),
@@ -89,7 +89,7 @@ fn only_http_1_0_may_leave_the_host_out() {
 
 #[test]
 fn beyond_loopback_only_probes_and_metrics_are_answered() {
-    let guard = guard(Exposure::Beyond);
+    let guard = guard(Origin::Beyond);
     for open in ["/livez", "/readyz", "/metrics", "/metrics?x=y"] {
         assert_eq!(guard.check(&get(open, "10.1.2.3:8081")), Ok(()), "{open}");
     }
@@ -103,20 +103,19 @@ fn beyond_loopback_only_probes_and_metrics_are_answered() {
         "/metrics/",
         "/nothing",
     ] {
-        // Even from this machine: the port cannot tell who is there.
-        let error = guard.check(&get(closed, "127.0.0.1")).unwrap_err();
+        let error = guard.check(&get(closed, "10.1.2.3:8081")).unwrap_err();
         assert_eq!(error.kind(), Kind::Forbidden);
         assert_eq!(
             error.to_string(),
-            "the admin port listens beyond loopback and knows no callers, so that it shows only /livez, \
-             /readyz and /metrics; let it listen on loopback (admin.listen) and reach it through a tunnel"
+            "the admin port knows no callers, so that it shows to other machines only /livez, /readyz and /metrics; \
+             ask from the gateway's own machine, container or pod (ssh -L, docker exec, kubectl port-forward)"
         );
     }
 }
 
 #[test]
 fn a_page_of_another_site_may_order_nothing() {
-    let guard = guard(Exposure::Loopback);
+    let guard = guard(Origin::Loopback);
     let order = |headers: &[(&str, &str)]| {
         let headers = [&[("host", "localhost:8081")], headers].concat();
         guard.check(&head(Method::POST, "/plugins/reload", &headers))

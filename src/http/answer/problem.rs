@@ -98,6 +98,21 @@ impl Kind {
     }
 }
 
+impl Kind {
+    pub fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    pub fn title(self) -> &'static str {
+        self.facts().2
+    }
+
+    /// Its `type`.
+    pub fn urn(self) -> String {
+        format!("urn:sluicegate:problem:{}", self.facts().0)
+    }
+}
+
 /// What a problem carries beside what all have.
 #[derive(Default)]
 pub(super) struct Members<'a> {
@@ -130,9 +145,9 @@ struct Problem<'a> {
 }
 
 pub(super) fn problem(kind: Kind, detail: &str, members: Members<'_>, asked: &Asked) -> Answer {
-    let (name, status, title) = kind.facts();
+    let (_, status, title) = kind.facts();
     let problem = Problem {
-        r#type: format!("urn:sluicegate:problem:{name}"),
+        r#type: kind.urn(),
         title,
         status: status.as_u16(),
         detail,

@@ -81,7 +81,11 @@ pub(super) fn prove(
 
 /// The example's own, then the default, and what the operator gave only where there is none: no operator's
 /// choice can make a plugin's own proof fail.
-fn settings(checked: &Checked, operator: &PluginConfig, example: &Example) -> BTreeMap<String, String> {
+pub(in crate::plugin) fn settings(
+    checked: &Checked,
+    operator: &PluginConfig,
+    example: &Example,
+) -> BTreeMap<String, String> {
     let value = |key: &String, default: &Option<String>| {
         let own = example.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value);
         own.or(default.as_ref()).or_else(|| operator.settings.get(key)).cloned()
@@ -92,6 +96,25 @@ fn settings(checked: &Checked, operator: &PluginConfig, example: &Example) -> BT
         .collect()
 }
 
+/// Under what circumstances it is judged.
+pub(in crate::plugin) fn facts(example: &Example, now_ms: u64) -> Facts {
+    Facts {
+        received_at_ms: example.received_at_ms.unwrap_or(now_ms),
+        parameters: example.parameters.clone(),
+        headers: example.headers.clone(),
+        caller: example.caller.clone(),
+    }
+}
+
+pub(in crate::plugin) fn record(example: &Example, facts: &Facts) -> Record {
+    let body = match &example.body {
+        ExampleBody::Text(text) => Body::Text(text.as_str().into()),
+        ExampleBody::Bytes(bytes) => Body::Bytes(bytes.clone().into()),
+    };
+    let event = Some(Box::new(Event::of_example(&example.attributes)));
+    Record { id: RecordIds::minted_at(facts.received_at_ms).mint(), body, event }
+}
+
 fn judge(
     blueprint: &Blueprint,
     checked: &Checked,
@@ -100,18 +123,8 @@ fn judge(
     example: &Example,
 ) -> Shown {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    let facts = Facts {
-        received_at_ms: example.received_at_ms.unwrap_or(now),
-        parameters: example.parameters.clone(),
-        headers: example.headers.clone(),
-        caller: example.caller.clone(),
-    };
-    let body = match &example.body {
-        ExampleBody::Text(text) => Body::Text(text.as_str().into()),
-        ExampleBody::Bytes(bytes) => Body::Bytes(bytes.clone().into()),
-    };
-    let event = Some(Box::new(Event::of_example(&example.attributes)));
-    let records = [Record { id: RecordIds::minted_at(facts.received_at_ms).mint(), body, event }];
+    let facts = facts(example, now);
+    let records = [record(example, &facts)];
     let call = Call { route, facts: &facts, records: &records };
     let answer = blueprint
         .instantiate()
@@ -130,7 +143,8 @@ fn judge(
 }
 
 /// A verdict as far as examples can tell them apart.
-enum Shown {
+#[derive(PartialEq, Eq)]
+pub(in crate::plugin) enum Shown {
     /// None: with whatever warnings.
     Accepted(Option<Vec<String>>),
     Rejected(Vec<String>),
@@ -139,7 +153,7 @@ enum Shown {
 }
 
 impl Shown {
-    fn expected(expectation: &Expectation) -> Shown {
+    pub fn expected(expectation: &Expectation) -> Shown {
         match expectation {
             Expectation::Accept => Shown::Accepted(None),
             Expectation::Warn(codes) => Shown::Accepted(Some(sorted(codes.clone()))),
@@ -148,7 +162,7 @@ impl Shown {
         }
     }
 
-    fn got(finding: Option<Finding>) -> Shown {
+    pub fn got(finding: Option<Finding>) -> Shown {
         match finding {
             Some(Finding::Verdict(Verdict::Accept(accepted))) => {
                 Shown::Accepted(Some(codes(&accepted.warnings)))
@@ -165,7 +179,7 @@ impl Shown {
         }
     }
 
-    fn matches(&self, got: &Shown) -> bool {
+    pub fn matches(&self, got: &Shown) -> bool {
         match (self, got) {
             (Shown::Accepted(None), Shown::Accepted(_)) | (Shown::Discarded, Shown::Discarded) => true,
             (Shown::Accepted(wanted), Shown::Accepted(got)) => wanted == got,

@@ -27,8 +27,8 @@ const EXAMPLE_NAME_BYTES_MAX: usize = 100;
 const EXAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// The gateway's own paths, on which no plugin may serve.
-const OWN_PATHS: [&str; 3] = ["/health", "/openapi.json", "/docs"];
-const OWN_PREFIX: &str = "/-/";
+const OWN_PATHS: [&str; 4] = ["/health", "/openapi.json", "/asyncapi.json", "/docs"];
+const OWN_PREFIXES: [&str; 2] = ["/-/", "/docs/"];
 
 /// What an answer's own members are called.
 const OWN_MEMBERS: [&str; 4] = ["message", "record_id", "status", "warnings"];
@@ -60,7 +60,10 @@ fn check_path(path: &str) -> Result<(), String> {
     if path.len() > PATH_BYTES_MAX {
         return Err(format!("it has {} bytes; at most {PATH_BYTES_MAX} are taken", path.len()));
     }
-    if OWN_PATHS.contains(&path.trim_end_matches('/')) || format!("{path}/").starts_with(OWN_PREFIX) {
+    let below = format!("{path}/");
+    if OWN_PATHS.contains(&path.trim_end_matches('/'))
+        || OWN_PREFIXES.iter().any(|prefix| below.starts_with(prefix))
+    {
         return Err("it is a path of the gateway's own; take another".to_owned());
     }
     let mut names = BTreeSet::new();

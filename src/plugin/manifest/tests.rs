@@ -123,7 +123,9 @@ fn versions_are_semantic() {
 fn paths_are_absolute_sane_and_not_the_gateways_own() {
     let path = |path: &str| only(|draft| draft.routes[0].path = path.to_owned());
     let own = "it is a path of the gateway's own; take another";
-    for taken in ["/health", "/health/", "/openapi.json", "/docs", "/-/", "/-/plugins"] {
+    for taken in
+        ["/health", "/health/", "/openapi.json", "/asyncapi.json", "/docs", "/docs/x", "/-/", "/-/plugins"]
+    {
         assert_eq!(path(taken), format!("route {taken:?}: {own}"));
     }
     assert_eq!(

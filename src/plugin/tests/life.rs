@@ -326,6 +326,16 @@ async fn of_two_files_of_a_name_the_one_that_serves_stays_until_it_is_removed() 
 }
 
 #[tokio::test]
+async fn of_two_files_of_a_name_the_one_that_served_does_so_after_a_restart_too() {
+    let mut bench = Bench::with(&[("b.wasm", "swap-v1.wasm")]);
+    bench.put("a.wasm", &fixture("swap-v2.wasm"));
+    bench.until("refuses the second", |status| status.refused.len() == 1);
+    bench.start();
+    assert_eq!(version(&bench).await, "v1");
+    assert_eq!(bench.status().refused[0].file, "a.wasm");
+}
+
+#[tokio::test]
 async fn at_the_start_the_first_by_file_name_serves() {
     let bench = Bench::with(&[("b.wasm", "swap-v1.wasm"), ("a.wasm", "swap-v2.wasm")]);
     assert_eq!(version(&bench).await, "v2");

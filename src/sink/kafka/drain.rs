@@ -28,6 +28,7 @@ pub(super) async fn run(lane: Arc<Lane>, originals: Vec<Arc<Flight>>) {
     lane.all_landed().await;
     let done = retire(&lane, &originals).await;
     drop(originals);
+    lane.pace.begin();
     lane.turn(Mode::Draining);
     let Some(spool) = &lane.spool else { return };
     let from = spool.stats().cursor + 1;
@@ -190,6 +191,7 @@ impl Drain {
 
     async fn retire_first(&mut self) {
         let Some(aloft) = self.flying.pop_front() else { return };
+        self.lane.pace.went_out(aloft.flight.messages.len());
         for (message, report) in aloft.flight.messages.iter().zip(aloft.flight.reports()) {
             if let Some(Err(refusal)) = report {
                 self.lane.shared.quarantine(message, &aloft.flight.headers, refusal).await;

@@ -5,7 +5,9 @@
 use super::Shared;
 use super::drain;
 use super::flight::{Copy, Flight};
+use super::gate::Gate;
 use super::lot::Lot;
+use super::pace::Pace;
 use super::report::Refusal;
 use crate::sink::log::{Acknowledgement, AppendError, Frames, Log};
 use crate::sink::shipment::{Delivered, Headers, Message, Undelivered, push};
@@ -30,6 +32,7 @@ pub(super) struct Lane {
     pub shared: Arc<Shared>,
     state: Mutex<State>,
     changed: Notify,
+    pub pace: Pace,
     /// What empties the spool, so that it can be ended.
     task: Mutex<Option<AbortHandle>>,
     /// How many records were reported: delivered, then by `Refusal::ALL`.
@@ -39,8 +42,9 @@ pub(super) struct Lane {
 #[derive(Debug)]
 struct State {
     mode: Mode,
-    /// What librdkafka has, in order; the first has not landed.
+    /// What librdkafka has, or will have, in order; the first has not landed.
     flights: VecDeque<Arc<Flight>>,
+    gate: Gate<Arc<Flight>>,
     /// Appends of new records to the spool that are under way.
     appending: usize,
     alarm: Option<Refusal>,
@@ -94,6 +98,7 @@ impl Lane {
         let state = State {
             mode: if waiting { Mode::Draining } else { Mode::Direct },
             flights: VecDeque::new(),
+            gate: Gate::default(),
             appending: 0,
             alarm: None,
         };
@@ -103,6 +108,7 @@ impl Lane {
             shared,
             state: Mutex::new(state),
             changed: Notify::new(),
+            pace: Pace::new(),
             task: Mutex::new(None),
             reported: Default::default(),
         });
@@ -181,8 +187,9 @@ impl Lane {
         }
     }
 
-    /// Begins the delivery of a lot; the order of these calls is the order of its records.
-    pub async fn begin(self: &Arc<Self>, headers: &Headers, lot: Lot) -> Pending {
+    /// Begins the delivery of a lot; the order of these calls is the order of its records. It is held back until
+    /// `held_until` at most where a drain has to gain on it.
+    pub async fn begin(self: &Arc<Self>, headers: &Headers, lot: Lot, held_until: Instant) -> Pending {
         let deadline = Instant::now() + self.shared.config.produce_timeout;
         let count = lot.messages.len();
         loop {
@@ -205,20 +212,32 @@ impl Lane {
                     let flight =
                         Flight::new(self, headers.clone(), lot.messages, lot.may_spool, Some(budget));
                     state.flights.push_back(flight.clone());
+                    let handed = state.gate.pass(flight.clone(), lot.bytes);
                     drop(state);
-                    self.shared.send(&flight);
+                    self.shared.send(&handed);
                     return Pending::Flying { flight, lane: self.clone(), deadline };
                 }
                 Mode::Turning => self.turned().await,
                 Mode::Spooling | Mode::Draining if !lot.may_spool => {
                     return Pending::Failed { failure: Failure::SinkUnavailable, count };
                 }
-                Mode::Spooling | Mode::Draining => {
+                mode @ (Mode::Spooling | Mode::Draining) => {
+                    if mode == Mode::Draining && !self.come_in(count, held_until).await {
+                        continue;
+                    }
                     if let Some(pending) = self.append(headers, &lot) {
                         return pending;
                     }
                 }
             }
+        }
+    }
+
+    /// Waits until the drain has gained enough on so many records. False: the lane has turned meanwhile.
+    async fn come_in(&self, count: usize, until: Instant) -> bool {
+        tokio::select! {
+            () = self.pace.come_in(count, until) => true,
+            () = self.wait_while(|state| state.mode == Mode::Draining) => false,
         }
     }
 
@@ -273,6 +292,9 @@ impl Lane {
         let mut state = self.state.lock();
         if state.mode == Mode::Direct {
             state.mode = Mode::Turning;
+            let handed = state.gate.open();
+            drop(state);
+            self.shared.send(&handed);
             tracing::warn!(topic = &*self.topic, "kafka does not answer; records go to the spool");
             self.spawn(self.clone().begin_spool());
         }
@@ -346,8 +368,11 @@ impl Lane {
     /// Sends records of the spool.
     pub fn fly(self: &Arc<Self>, messages: Vec<Message>) -> Arc<Flight> {
         let flight = Flight::new(self, Headers::default(), messages, true, None);
-        self.state.lock().flights.push_back(flight.clone());
-        self.shared.send(&flight);
+        let mut state = self.state.lock();
+        state.flights.push_back(flight.clone());
+        let handed = state.gate.pass_now(flight.clone());
+        drop(state);
+        self.shared.send(&handed);
         flight
     }
 
@@ -357,8 +382,10 @@ impl Lane {
         while state.flights.front().is_some_and(|flight| flight.has_landed()) {
             state.flights.pop_front();
         }
+        let handed = state.gate.land();
         let wakes = state.flights.is_empty() && state.mode != Mode::Direct;
         drop(state);
+        self.shared.send(&handed);
         if wakes {
             self.changed.notify_waiters();
         }
@@ -373,9 +400,11 @@ impl Lane {
         Some(stats.last_sequence.saturating_sub(stats.cursor.max(stats.first_sequence.saturating_sub(1))))
     }
 
-    /// What has not been reported, in order, for a producer that takes the place of another.
-    pub fn flights(&self) -> Vec<Arc<Flight>> {
-        self.state.lock().flights.iter().cloned().collect()
+    /// What has not been reported, in order, for a producer that takes the place of another: it is handed all of it.
+    pub fn hand_over(&self) -> Vec<Arc<Flight>> {
+        let mut state = self.state.lock();
+        drop(state.gate.open());
+        state.flights.iter().cloned().collect()
     }
 
     /// The broker has not answered in time, and there is no spool.

@@ -141,8 +141,12 @@ impl Producer {
         Ok(Producer { alone: true, ..Producer::start(&config, headers, listener)? })
     }
 
-    /// Hands a message over; it is reported to its flight, now or later. Never blocks.
-    pub fn send(&self, flight: &Arc<Flight>, index: u32) {
+    /// Hands a message over; it is reported to its flight later. Never blocks.
+    ///
+    /// # Errors
+    /// It was refused at once, by size, or as the topic is known not to exist: the caller reports it, when it holds
+    /// no lock.
+    pub fn send(&self, flight: &Arc<Flight>, index: u32) -> Result<(), Refusal> {
         let message = &flight.messages[index as usize];
         let mut headers = OwnedHeaders::new_with_capacity(flight.headers.len() + message.headers.len() + 1);
         // Of what came from the spool all are the message's own.
@@ -162,15 +166,14 @@ impl Producer {
             .headers(headers);
         record.key = message.key.as_deref();
         record.payload = message.value.as_deref();
-        if let Err((error, record)) = self.inner.send(record) {
-            // Refused at once: by size, or as the topic is known not to exist.
-            let report = match &error {
-                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
-                    Report::Refused(Refusal::Unavailable)
-                }
-                error => Report::of(error).alone(),
-            };
-            self.inner.client().context().report(*record.delivery_opaque, report);
+        match self.inner.send(record) {
+            Ok(()) => Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Err(Refusal::Unavailable),
+            Err((error, _)) => match Report::of(&error).alone() {
+                Report::Refused(refusal) => Err(refusal),
+                // Its successor sends it.
+                Report::Orphaned | Report::Delivered | Report::Together(_) => Ok(()),
+            },
         }
     }
 

@@ -18,6 +18,10 @@ pub enum Rule {
     /// `min_len` or `max_len`.
     Length(Ident, Expr),
     OneOf(Ident, Vec<LitStr>),
+    /// A regular expression, known to be one.
+    Pattern(Ident, LitStr),
+    /// A function of the value.
+    Check(Ident, Expr),
 }
 
 impl Options {
@@ -44,6 +48,14 @@ impl Options {
                 let texts = Punctuated::<LitStr, Token![,]>::parse_terminated(&texts)?;
                 self.rules.push(Rule::OneOf(name, texts.into_iter().collect()));
             }
+            "pattern" => {
+                let pattern: LitStr = meta.value()?.parse()?;
+                if let Err(error) = regex_lite::Regex::new(&pattern.value()) {
+                    return Err(syn::Error::new_spanned(&pattern, format!("no regular expression: {error}")));
+                }
+                self.rules.push(Rule::Pattern(name, pattern));
+            }
+            "check" => self.rules.push(Rule::Check(name, meta.value()?.parse()?)),
             _ => return Err(meta.error(UNKNOWN)),
         }
         Ok(())
@@ -51,7 +63,7 @@ impl Options {
 }
 
 const UNKNOWN: &str =
-    "unknown; there are id, key, rename, default, above, min, below, max, min_len, max_len and one_of";
+    "unknown; there are id, key, rename, default, above, min, below, max, min_len, max_len, one_of, pattern and check";
 
 /// The text of the doc comments, with line breaks but without what sets it off from the slashes.
 pub fn documentation(attributes: &[Attribute]) -> String {

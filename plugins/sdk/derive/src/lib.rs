@@ -12,7 +12,9 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 ///
 /// On a field, `#[field(…)]` takes any of: `id` (the record's own identifier), `key` (its Kafka key), `rename = "…"`,
 /// `default` (what `Default` says, if it is not there) and the rules `above`, `min`, `below`, `max` (numbers),
-/// `min_len`, `max_len` (texts and lists) and `one_of("…", …)`. Doc comments become descriptions.
+/// `min_len`, `max_len` (texts and lists), `one_of("…", …)`, `pattern = "…"` (a regular expression that the text has to
+/// hold somewhere: `^` and `$` are its ends) and `check = function`, which says of a value `Err((code, message))` if it is
+/// wrong. Doc comments become descriptions.
 #[proc_macro_derive(Record, attributes(field))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

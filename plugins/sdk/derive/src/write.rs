@@ -86,6 +86,13 @@ fn check(rule: &Rule) -> TokenStream {
         Rule::OneOf(name, choices) => {
             quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &[#(#choices),*])?;)
         }
+        Rule::Pattern(name, pattern) => quote_spanned! {name.span()=> {
+            static PATTERN: ::sluicegate_sdk::rule::Pattern = ::sluicegate_sdk::rule::Pattern::new(#pattern);
+            ::sluicegate_sdk::rule::pattern(value, &PATTERN)?;
+        }},
+        Rule::Check(name, function) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #function)?;)
+        }
     }
 }
 
@@ -131,6 +138,9 @@ fn keyword(rule: &Rule) -> TokenStream {
             quote!(.with_length(::sluicegate_sdk::rule::Limit::#end, #limit))
         }
         Rule::OneOf(_, choices) => quote!(.with_choice(&[#(#choices),*])),
+        Rule::Pattern(_, pattern) => quote!(.with_text("pattern", #pattern)),
+        // JSON Schema has no word for it.
+        Rule::Check(..) => quote!(),
     }
 }
 

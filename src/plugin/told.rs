@@ -1,17 +1,15 @@
-//! What came of the records that were tried, as JSON, cut to what a person reads: a plugin may return a thousand times
+//! What came of records that somebody tried, as JSON, cut to what a person reads: a plugin may return a thousand times
 //! what it was shown.
 
-use crate::http::answer::Answer;
-use crate::plugin::Generation;
-use crate::record::{Batch, Record, rfc3339};
+use super::Manifest;
+use crate::record::{Record, rfc3339};
 use crate::verdict::{
-    Acceptance, AttributeValue, Counted, Finding, Instrument, Judgement, Measurement, MeasurementTable,
-    Value, Verdict, Violation,
+    Acceptance, AttributeValue, Counted, Finding, Instrument, Measurement, MeasurementTable, Value, Verdict,
+    Violation,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hyper::StatusCode;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,111 +19,87 @@ const LISTED_MAX: usize = 1_000;
 /// A text of one; with all of the above that makes some megabytes at worst.
 const TEXT_BYTES_MAX: usize = 2 << 10;
 
-pub(super) fn verdicts(
-    generation: &Generation,
+/// Tells what came of each record; the number of violations, warnings, parts, headers and measurements that are not listed.
+///
+/// Each record has its own table of measurements, or none.
+pub fn told<'a>(
+    manifest: &'a Manifest,
     route: usize,
-    batch: &Batch,
-    judgement: &Judgement,
-) -> Answer {
-    let manifest = &generation.manifest;
+    records: &[Record],
+    findings: &'a [Finding],
+    measurements: &'a [MeasurementTable],
+) -> (Vec<Told<'a>>, usize) {
     let mut teller = Teller {
         topics: &manifest.routes[route].topics,
         instruments: &manifest.instruments,
         room: LISTED_MAX,
         omitted: 0,
     };
-    let pairs = batch.records.iter().zip(&judgement.findings).enumerate();
-    let records: Vec<One> = pairs
-        .map(|(index, (record, finding))| teller.one(index, record, finding, &judgement.measurements))
-        .collect();
-    let told = Told {
-        route: &manifest.routes[route].path,
-        plugin: &manifest.name,
-        version: &manifest.version,
-        generation: generation.number,
-        digest: &generation.digest,
-        records,
-        omitted: teller.omitted,
-    };
-    Answer::json(StatusCode::OK, &told)
+    let pairs = records.iter().zip(findings).enumerate();
+    let told =
+        pairs.map(|(index, (record, finding))| teller.one(index, record, finding, measurements)).collect();
+    (told, teller.omitted)
 }
 
+/// What came of one record.
 #[derive(Serialize)]
-struct Told<'a> {
-    route: &'a str,
-    plugin: &'a str,
-    version: &'a str,
-    generation: u64,
-    digest: &'a str,
-    records: Vec<One<'a>>,
-    /// Violations, warnings, parts, headers and measurements that are not listed.
-    #[serde(skip_serializing_if = "is_zero")]
-    omitted: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
-#[derive(Serialize)]
-struct One<'a> {
-    index: usize,
-    record_id: String,
-    verdict: &'static str,
+pub struct Told<'a> {
+    pub index: usize,
+    pub record_id: String,
+    pub verdict: &'static str,
     /// Of a record that the plugin faulted on, discarded, or that could not be judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub reason: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    violations: Vec<Flaw<'a>>,
+    pub violations: Vec<Flaw<'a>>,
     /// What would be published: one part, or more where the record is split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<Part<'a>>,
+    pub parts: Vec<Part<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    measurements: Vec<Measured<'a>>,
+    pub measurements: Vec<Measured<'a>>,
 }
 
 #[derive(Serialize)]
-struct Flaw<'a> {
-    pointer: String,
-    code: &'a str,
-    message: String,
+pub struct Flaw<'a> {
+    pub pointer: String,
+    pub code: &'a str,
+    pub message: String,
 }
 
 #[derive(Serialize)]
-struct Part<'a> {
-    id: Option<String>,
-    key: Option<Shown>,
-    topic: &'a str,
-    timestamp: Option<String>,
-    headers: Vec<(String, Shown)>,
-    value: Published,
-    warnings: Vec<Flaw<'a>>,
+pub struct Part<'a> {
+    pub id: Option<String>,
+    pub key: Option<Shown>,
+    pub topic: &'a str,
+    pub timestamp: Option<String>,
+    pub headers: Vec<(String, Shown)>,
+    pub value: Published,
+    pub warnings: Vec<Flaw<'a>>,
 }
 
 /// Bytes that may be no text.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Shown {
+pub enum Shown {
     Text(String),
     Base64(String),
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Published {
+pub enum Published {
     AsPosted,
     Replaced { bytes: usize, begins: Shown },
     Tombstone,
 }
 
 #[derive(Serialize)]
-struct Measured<'a> {
-    instrument: &'a str,
-    value: f64,
+pub struct Measured<'a> {
+    pub instrument: &'a str,
+    pub value: f64,
     /// Which records' measurements the instrument takes.
-    counts: &'static str,
-    attributes: BTreeMap<&'a str, String>,
+    pub counts: &'static str,
+    pub attributes: BTreeMap<&'a str, String>,
 }
 
 struct Teller<'a> {
@@ -143,8 +117,8 @@ impl<'a> Teller<'a> {
         record: &Record,
         finding: &'a Finding,
         measurements: &'a [MeasurementTable],
-    ) -> One<'a> {
-        let mut one = One {
+    ) -> Told<'a> {
+        let mut one = Told {
             index,
             record_id: record.id.to_string(),
             verdict: "accepted",
