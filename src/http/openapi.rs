@@ -112,11 +112,22 @@ fn operation(manifest: &Manifest, route: &Route, number: usize) -> Value {
         "operationId": operation_id(manifest, number),
         "tags": [manifest.name],
         "summary": if route.summary.is_empty() { &route.title } else { &route.summary },
-        "description": format!("Accepted records go to {}.", topics.join(", ")),
+        "description": format!("Accepted records go to {}. {}", topics.join(", "), also(&route.input)),
         "parameters": parameters,
         "requestBody": { "required": true, "content": content(manifest, route, number) },
         "responses": answers::of(route),
     })
+}
+
+/// What is taken beside what the page offers first.
+fn also(input: &Input) -> &'static str {
+    match input {
+        Input::Json => {
+            "Bodies may be compressed with gzip or zstd; records may come as CloudEvents 1.0: with headers ce-*, as \
+             application/cloudevents+json or as application/cloudevents-batch+json."
+        }
+        Input::Lines(_) | Input::Whole(_) => "Bodies may be compressed with gzip or zstd.",
+    }
 }
 
 fn operation_id(manifest: &Manifest, route: usize) -> String {
@@ -144,8 +155,10 @@ fn content(manifest: &Manifest, route: &Route, number: usize) -> Value {
                     json!({ "$ref": format!("#/components/schemas/{}", schema_name(manifest, number)) })
                 }
             };
-            let parsed = texts.iter().filter_map(|(name, text)| {
-                Some(((*name).to_owned(), json!({ "value": serde_json::from_str::<Value>(text).ok()? })))
+            // In the plugin's order, as a page shows the first one first.
+            let parsed = (1..).zip(&texts).filter_map(|(number, (name, text))| {
+                let value: Value = serde_json::from_str(text).ok()?;
+                Some((format!("{number:02}-{name}"), json!({ "summary": name, "value": value })))
             });
             let lines: Vec<String> = texts.iter().map(|(_, text)| text.replace(['\n', '\r'], " ")).collect();
             json!({
@@ -156,10 +169,6 @@ fn content(manifest: &Manifest, route: &Route, number: usize) -> Value {
                 "application/x-ndjson": {
                     "schema": { "type": "string", "description": "A record a line." },
                     "examples": { "all": { "value": lines.join("\n") } },
-                },
-                "application/cloudevents+json": { "schema": answers::event(&record) },
-                "application/cloudevents-batch+json": {
-                    "schema": { "type": "array", "items": answers::event(&record), "minItems": 1 },
                 },
             })
         }

@@ -9,6 +9,7 @@ pub use prove::{CaseReport, Trials};
 use super::allowance::thread_cpu_time;
 use super::check::{self, Expected};
 use super::component::{self, ComponentError};
+use super::directory::ReadError;
 use super::draft::{Answer, Call, Example, Setting};
 use super::engine::Engine;
 use super::guest::{Blueprint, CallError, Instance};
@@ -93,8 +94,13 @@ impl Workshop {
     /// # Errors
     /// What the gateway would say of the file.
     pub fn load(&mut self, path: &Path) -> Result<Piece, Refusal> {
-        let reading = directory::read(path, self.host.config.file_bytes_max)
-            .map_err(|error| Refusal(error.to_string()))?;
+        let reading =
+            directory::read(path, self.host.config.file_bytes_max).map_err(|error| match error {
+                ReadError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    Refusal("there is no such file; make it by sluicegate plugin build".to_owned())
+                }
+                error => Refusal(error.to_string()),
+            })?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let refused = |error: LoadError| Refusal(error.to_string());
         let facets = facets(&reading.bytes, &reading.digest).map_err(|error| Refusal(error.to_string()))?;

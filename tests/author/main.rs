@@ -163,7 +163,7 @@ fn a_new_project_is_whole_and_has_its_name_everywhere() {
     );
     let (code, _, err) = told(directory.path(), &["plugin", "new", "web", "--lang", "cobol"], "");
     assert_eq!(code, 2);
-    assert!(err.contains("possible values: rust"), "{err}");
+    assert!(err.contains("possible values: rust, typescript, javascript, python, go, c"), "{err}");
 }
 
 /// What is to be built without its tools says which.

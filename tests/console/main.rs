@@ -7,6 +7,7 @@ mod browser;
 #[allow(dead_code, reason = "other suites that share it need more of it")]
 #[path = "../support/client.rs"]
 mod client;
+mod docs;
 mod live;
 mod picture;
 #[allow(dead_code, reason = "other suites that share it need more of it")]

@@ -19,12 +19,12 @@ async fn the_api_is_told_as_the_live_plugins_make_it_and_changes_with_them() {
     assert_eq!(paths, ["/health", FINANCIAL]);
     let post = &before["paths"][FINANCIAL]["post"];
     let examples = &post["requestBody"]["content"]["application/json"]["examples"];
-    assert_eq!(examples["purchase"]["value"]["transaction_id"], "FT-1001");
+    assert_eq!(examples["01-purchase"]["value"]["transaction_id"], "FT-1001");
     let topics = document(&gateway, "/asyncapi.json").await;
     assert!(topics["channels"]["raw_financial_transactions"].is_object(), "{topics}");
 
     // An example that is tried out gets what is said of it.
-    let answer = gateway.post(FINANCIAL, examples["purchase"]["value"].to_string()).await;
+    let answer = gateway.post(FINANCIAL, examples["01-purchase"]["value"].to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 
     let claims = repository("plugins/insurance-claim.wasm");

@@ -7,6 +7,11 @@ use serde::Deserialize;
 #[serde(rename_all = "lowercase")]
 pub(super) enum Language {
     Rust,
+    Typescript,
+    Javascript,
+    Python,
+    Go,
+    C,
 }
 
 impl Language {
@@ -14,6 +19,11 @@ impl Language {
     pub fn title(self) -> &'static str {
         match self {
             Language::Rust => "Rust",
+            Language::Typescript => "TypeScript",
+            Language::Javascript => "JavaScript",
+            Language::Python => "Python",
+            Language::Go => "Go",
+            Language::C => "C",
         }
     }
 }

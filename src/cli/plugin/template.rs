@@ -25,14 +25,107 @@ macro_rules! files {
 
 type Files = &'static [(&'static str, &'static str)];
 
-const RUST: Files = files![
-    "examples/templates/rust",
+const RUST: Files =
+    files!["examples/templates/rust", ".gitignore", "Cargo.toml", "README.md", "plugin.toml", "src/lib.rs",];
+
+const TYPESCRIPT: Files = files![
+    "examples/templates/typescript",
     ".gitignore",
-    "Cargo.toml",
     "README.md",
+    "package-lock.json",
+    "package.json",
+    "plugin.test.js",
     "plugin.toml",
-    "records.ndjson",
-    "src/lib.rs",
+    "plugin.ts",
+    "sdk/component.ts",
+    "sdk/console.d.ts",
+    "sdk/contract/interfaces/sluicegate-plugin-config.d.ts",
+    "sdk/contract/interfaces/sluicegate-plugin-descriptor.d.ts",
+    "sdk/contract/interfaces/sluicegate-plugin-logging.d.ts",
+    "sdk/contract/interfaces/sluicegate-plugin-rules.d.ts",
+    "sdk/contract/interfaces/sluicegate-plugin-types.d.ts",
+    "sdk/contract/plugin.d.ts",
+    "sdk/guest.ts",
+    "sdk/sdk.ts",
+    "tsconfig.json",
+];
+
+const JAVASCRIPT: Files = files![
+    "examples/templates/javascript",
+    ".gitignore",
+    "README.md",
+    "package-lock.json",
+    "package.json",
+    "plugin.js",
+    "plugin.test.js",
+    "plugin.toml",
+    "sdk/component.js",
+    "sdk/guest.js",
+    "sdk/sdk.js",
+];
+
+const PYTHON: Files = files![
+    "examples/templates/python",
+    ".gitignore",
+    "README.md",
+    "order.py",
+    "plugin.toml",
+    "requirements.txt",
+    "sluicegate/__init__.py",
+    "sluicegate/guest.py",
+    "sluicegate/plugin.py",
+    "sluicegate/record.py",
+    "sluicegate/refuse.py",
+    "test_order.py",
+];
+
+const GO: Files = files![
+    "examples/templates/go",
+    ".gitignore",
+    "README.md",
+    "bindings/README.md",
+    "bindings/export_sluicegate_plugin_descriptor/describe_wasip1.go",
+    "bindings/export_sluicegate_plugin_rules/judge_wasip1.go",
+    "bindings/sluicegate_plugin_config/empty.s",
+    "bindings/sluicegate_plugin_config/wit_bindings.go",
+    "bindings/sluicegate_plugin_descriptor/empty.s",
+    "bindings/sluicegate_plugin_descriptor/wit_bindings.go",
+    "bindings/sluicegate_plugin_logging/empty.s",
+    "bindings/sluicegate_plugin_logging/wit_bindings.go",
+    "bindings/sluicegate_plugin_rules/empty.s",
+    "bindings/sluicegate_plugin_rules/wit_bindings.go",
+    "bindings/sluicegate_plugin_types/empty.s",
+    "bindings/sluicegate_plugin_types/wit_bindings.go",
+    "bindings/wit_exports/wit_exports_wasip1.go",
+    "component/main_wasip1.go",
+    "go.mod",
+    "go.sum",
+    "order.go",
+    "order_test.go",
+    "plugin.toml",
+    "sluicegate/out.go",
+    "sluicegate/read.go",
+    "sluicegate/shape.go",
+    "sluicegate/sluicegate.go",
+    "sluicegate/walk.go",
+];
+
+const C: Files = files![
+    "examples/templates/c",
+    ".gitignore",
+    "README.md",
+    "bindings/README.md",
+    "bindings/plugin.c",
+    "bindings/plugin.h",
+    "order.c",
+    "plugin.toml",
+    "sluicegate/sluicegate.c",
+    "sluicegate/sluicegate.h",
+    "test.c",
+    "yyjson/LICENSE",
+    "yyjson/README.md",
+    "yyjson/yyjson.c",
+    "yyjson/yyjson.h",
 ];
 
 /// What a plugin in Rust is built with: where its own project is, the SDK has to be.
@@ -80,6 +173,9 @@ const SDK_WORKSPACE: &str = include_str!("template/sdk.toml");
 
 const CONTRACT: &str = include_str!("../../../wit/plugin.wit");
 
+/// Records and the verdicts that each template is to give.
+const RECORDS: &str = include_str!("../../../examples/templates/records.ndjson");
+
 /// Of a manifest what is not for its own tests and benchmarks, which are not there.
 fn for_use(text: &'static str) -> &'static str {
     text.split("\n[dev-dependencies]").next().unwrap_or(text)
@@ -90,13 +186,31 @@ pub(super) fn files(language: Language) -> Vec<File> {
         files.iter().map(move |(path, text)| File { path: format!("{below}{path}"), text: for_use(text) })
     };
     let one = |path: &str, text: &'static str| File { path: path.to_owned(), text };
+    let mut all: Vec<File> = of(template(language), "").collect();
+    all.push(one("records.ndjson", RECORDS));
     match language {
         Language::Rust => {
-            let mut all: Vec<File> = of(RUST, "").chain(of(SDK, ".sluicegate/plugins/")).collect();
+            all.extend(of(SDK, ".sluicegate/plugins/"));
             all.push(one(".sluicegate/plugins/Cargo.toml", SDK_WORKSPACE));
             all.push(one(".sluicegate/wit/plugin.wit", CONTRACT));
-            all
         }
+        Language::Typescript | Language::Javascript | Language::Python => {
+            all.push(one("wit/plugin.wit", CONTRACT));
+        }
+        // Their bindings are made and lie there.
+        Language::Go | Language::C => {}
+    }
+    all
+}
+
+fn template(language: Language) -> Files {
+    match language {
+        Language::Rust => RUST,
+        Language::Typescript => TYPESCRIPT,
+        Language::Javascript => JAVASCRIPT,
+        Language::Python => PYTHON,
+        Language::Go => GO,
+        Language::C => C,
     }
 }
 
@@ -134,15 +248,16 @@ mod tests {
     #[test]
     fn no_file_of_the_sdk_or_a_template_is_left_out() {
         assert_eq!(listed(SDK), on_disk("plugins/sdk", "sdk/"));
-        assert_eq!(listed(RUST), on_disk("examples/templates/rust", ""));
-    }
-
-    /// They are to give the same verdicts.
-    #[test]
-    fn all_templates_have_the_same_records() {
-        let records = include_str!("../../../examples/templates/records.ndjson");
-        for (path, text) in RUST.iter().filter(|(path, _)| *path == "records.ndjson") {
-            assert_eq!(text, &records, "{path}");
+        for (language, directory) in [
+            (Language::Rust, "rust"),
+            (Language::Typescript, "typescript"),
+            (Language::Javascript, "javascript"),
+            (Language::Python, "python"),
+            (Language::Go, "go"),
+            (Language::C, "c"),
+        ] {
+            let directory = format!("examples/templates/{directory}");
+            assert_eq!(listed(template(language)), on_disk(&directory, ""));
         }
     }
 

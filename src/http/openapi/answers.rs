@@ -200,23 +200,6 @@ pub(super) fn schemas() -> Map<String, Value> {
     schemas
 }
 
-/// A CloudEvent in the structured mode (CloudEvents 1.0, JSON format) whose data is a record.
-pub(super) fn event(record: &Value) -> Value {
-    let text = || json!({ "type": "string", "minLength": 1 });
-    json!({
-        "type": "object",
-        "required": ["specversion", "id", "source", "type", "data"],
-        "properties": {
-            "specversion": { "const": "1.0" },
-            "id": text(),
-            "source": text(),
-            "type": text(),
-            "datacontenttype": { "const": "application/json" },
-            "data": record,
-        },
-    })
-}
-
 /// `/health`.
 pub(super) fn health() -> Value {
     let answer = |word: &str, description: &str| {

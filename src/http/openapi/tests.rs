@@ -63,7 +63,7 @@ fn a_route_is_told_with_its_schema_its_examples_and_all_its_answers() {
     assert_eq!((&post["operationId"], &post["summary"]), (&json!("post-orders"), &json!("Order")));
     assert_eq!(post["parameters"][3]["name"], "shop");
     let content = &post["requestBody"]["content"];
-    assert_eq!(content["application/json"]["examples"]["plain"]["value"]["order_id"], "O-1");
+    assert_eq!(content["application/json"]["examples"]["01-plain"]["value"]["order_id"], "O-1");
     assert_eq!(content["application/x-ndjson"]["examples"]["all"]["value"], r#"{"order_id": "O-1"}"#);
     let statuses: Vec<&String> = post["responses"].as_object().unwrap().keys().collect();
     assert_eq!(
