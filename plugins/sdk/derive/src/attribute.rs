@@ -62,8 +62,7 @@ impl Options {
     }
 }
 
-const UNKNOWN: &str =
-    "unknown; there are id, key, rename, default, above, min, below, max, min_len, max_len, one_of, pattern and check";
+const UNKNOWN: &str = "unknown; there are id, key, rename, default, above, min, below, max, min_len, max_len, one_of, pattern and check";
 
 /// The text of the doc comments, with line breaks but without what sets it off from the slashes.
 pub fn documentation(attributes: &[Attribute]) -> String {
