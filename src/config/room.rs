@@ -78,12 +78,7 @@ pub(super) fn http(tree: &mut Table, findings: &mut Findings) -> http::Config {
             "Bodies, findings and answers held at a time, over all connections; more bodies are 503.",
             bytes(1..=1024 * 1024 * MIB),
         ),
-        docs: s.read(
-            "docs",
-            "true",
-            "Whether /openapi.json, /asyncapi.json and the page /docs are shown to whoever reaches the port.",
-            boolean,
-        ),
+        docs: docs(&mut s),
         violations_listed_max: violations_listed_max(&mut s),
         http2_streams_max: s.read(
             "http2_streams_max",
@@ -109,6 +104,15 @@ fn records(s: &mut Section) -> record::Limits {
             bytes(1..=128 * MIB),
         ),
     }
+}
+
+fn docs(s: &mut Section) -> bool {
+    s.read(
+        "docs",
+        "true",
+        "Whether /openapi.json, /asyncapi.json and the page /docs are shown to whoever reaches the port.",
+        boolean,
+    )
 }
 
 fn violations_listed_max(s: &mut Section) -> usize {

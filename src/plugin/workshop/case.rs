@@ -13,9 +13,12 @@ pub struct Case {
     pub origin: String,
     pub route: usize,
     pub(in crate::plugin) example: Example,
-    /// The violations that a rejection is to have, where they are named with their pointers.
-    pub(in crate::plugin) pointers: Vec<(String, String)>,
+    /// The violations that a rejection is to have.
+    pub(in crate::plugin) pointers: Pointers,
 }
+
+/// Pointers and codes.
+pub(in crate::plugin) type Pointers = Vec<(String, String)>;
 
 /// A line of a file.
 #[derive(Deserialize)]
@@ -80,7 +83,7 @@ pub(super) const ANYWHERE: &str = "*";
 
 const SHAPE: &str = r#"write a line for each, e.g. {"record": {…}, "expect": "accept"} or {"record": {…}, "expect": {"reject": ["greater_than"]}}"#;
 
-fn read(line: &str, piece: &Piece) -> Result<(usize, Example, Vec<(String, String)>), String> {
+fn read(line: &str, piece: &Piece) -> Result<(usize, Example, Pointers), String> {
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| format!("{error}; {SHAPE}"))?;
     let body = match (line.record, line.text) {
         (Some(record), None) => record.get().to_owned(),

@@ -182,10 +182,14 @@ impl Company {
 }
 
 fn first(judged: Result<Vec<Seen>, CallError>) -> Seen {
-    judged
-        .map_err(faulted)
-        .and_then(|seen| seen.into_iter().next().ok_or(Finding::Failed(Failure::JudgingPanicked)))
-        .unwrap_or_else(|finding| Seen { finding, measured: Vec::new() })
+    let unjudged = |finding| Seen { finding, measured: Vec::new() };
+    match judged {
+        // Checked: it holds one.
+        Ok(seen) => {
+            seen.into_iter().next().unwrap_or_else(|| unjudged(Finding::Failed(Failure::JudgingPanicked)))
+        }
+        Err(error) => unjudged(faulted(error)),
+    }
 }
 
 /// What an answer says of each record.

@@ -131,8 +131,8 @@ struct Message {
 fn module(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     let artefacts = messages.filter(|message| message.reason == "compiler-artifact");
-    let modules = artefacts.flat_map(|message| message.filenames);
-    modules.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).last()
+    let mut modules = artefacts.flat_map(|message| message.filenames);
+    modules.rfind(|path| path.extension().is_some_and(|extension| extension == "wasm"))
 }
 
 /// Runs a command whose words to people go to them; gives what it says to programs.
