@@ -200,3 +200,17 @@ fn the_api_of_a_directory_of_plugins_is_printed_offline() {
     assert!(out.contains("/ingest-financial-transaction/"));
     assert!(err.contains("b.wasm: refused: it is a text"), "{err}");
 }
+
+#[test]
+fn the_guides_code_is_code_that_is_tested_and_its_links_lead_somewhere() {
+    let read = |path: &str| fs::read_to_string(repository(path)).unwrap();
+    let guide = read("examples/lines.md");
+    let code = guide.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(read("plugins/fixtures/conformance/src/line.rs").ends_with(code));
+    for guide in ["README.md", "write-a-plugin.md", "evolve-a-rule.md", "replace-fastapi.md", "lines.md"] {
+        let text = read(&format!("examples/{guide}"));
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            assert!(repository("examples").join(link).exists(), "{guide} links to {link}");
+        }
+    }
+}

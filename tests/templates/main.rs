@@ -5,6 +5,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod probe;
 #[path = "../support/process.rs"]
 mod process;
 mod soak;
@@ -167,6 +168,7 @@ fn follow_the_readme(language: &str) {
     );
     gateway.signal("-TERM");
     assert!(gateway.exit().success(), "{}", gateway.said());
+    probe::probe(&project, language);
 }
 
 #[test]
