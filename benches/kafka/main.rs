@@ -1,6 +1,6 @@
 //! What delivery costs: the whole gateway beside librdkafka alone (kcat), to the same brokers, side by side in one run.
 //!
-//! `cargo bench --bench kafka` (add `-- --quick` for a look). Needs Java, Maven and kcat, as `tests/kafka` does.
+//! `cargo bench --bench kafka` (add `-- --quick` for a look, `-- outage` for an outage alone). Needs Java, Maven and kcat, as `tests/kafka` does.
 
 #[allow(dead_code, reason = "the tests that share it need more of it")]
 #[path = "../../tests/kafka/broker.rs"]
@@ -73,6 +73,9 @@ fn main() {
     let lines = directory.path().join("records");
     write_lines(&lines, effort.records);
     let runtime = Runtime::new().unwrap();
+    if std::env::args().any(|argument| argument == "outage") {
+        return outage(&runtime, &effort);
+    }
     let mock = MockCluster::new(1).unwrap();
     mock.create_topic(TOPIC, PARTITIONS, 1).unwrap();
     compare("librdkafka's mock cluster", &Target::Mock(mock), &runtime, &lines, &effort);
@@ -106,7 +109,7 @@ fn outage(runtime: &Runtime, effort: &Effort) {
     let sent = || metric(gateway.admin_address, "messaging_client_sent_messages_total{");
     let (before, is_empty) = (sent(), AtomicBool::new(false));
     broker.run();
-    let (time, out) = std::thread::scope(|scope| {
+    let (time, out, came) = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_empty.load(Ordering::Relaxed) {
                 rate(runtime, address, 16, &batches, Duration::from_millis(500));
@@ -115,16 +118,18 @@ fn outage(runtime: &Runtime, effort: &Effort) {
         while sent() == before {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        let begun = Instant::now();
+        // From here on: until the broker is back nothing holds the intake back.
+        let (begun, waiting, before) =
+            (Instant::now(), metric(gateway.admin_address, "gateway_spool_records{"), sent());
         while metric(gateway.admin_address, "gateway_spool_records{") > 0.0 {
             assert!(begun.elapsed() < 10 * PATIENCE, "the spool is not emptied: {}", gateway.said());
             std::thread::park_timeout(Duration::from_millis(20));
         }
-        let drained = (begun.elapsed().as_secs_f64(), sent() - before);
+        let (time, out) = (begun.elapsed().as_secs_f64(), sent() - before);
         is_empty.store(true, Ordering::Relaxed);
-        drained
+        (time, out, out - waiting)
     });
-    let meanwhile = (out - kept) / time;
+    let meanwhile = came / time;
     println!(
         "\nan outage, batches of 1,000 over 16 connections\n  into the spool while the broker is gone  {into:>10.0} \
          records/s\n  drained under the same load              {:>10.0} records/s   ({kept:.0} records and what came)\n  \

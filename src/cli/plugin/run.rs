@@ -127,7 +127,7 @@ fn details(told: &Told<'_>) -> Vec<String> {
             part.warnings.iter().map(|one| format!("warning {} {}: {}", one.pointer, one.code, one.message)),
         );
     }
-    lines.extend(told.measurements.iter().map(measured));
+    lines.extend(told.measurements.iter().map(|one| measured(one, told.verdict)));
     lines
 }
 
@@ -155,11 +155,14 @@ fn published(part: &Part<'_>) -> String {
     line
 }
 
-fn measured(one: &Measured<'_>) -> String {
+/// An instrument takes those of the records that it counts; the others are dropped.
+fn measured(one: &Measured<'_>, verdict: &str) -> String {
+    let is_counted = one.counts == verdict || one.counts == "judged";
+    let dropped = if is_counted { "" } else { "  (not counted)" };
     let attributes: Vec<String> =
         one.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
     match attributes.is_empty() {
-        true => format!("{} {}", one.instrument, one.value),
-        false => format!("{} {} {{{}}}", one.instrument, one.value, attributes.join(", ")),
+        true => format!("{} {}{dropped}", one.instrument, one.value),
+        false => format!("{} {} {{{}}}{dropped}", one.instrument, one.value, attributes.join(", ")),
     }
 }
