@@ -124,7 +124,6 @@ impl Reading<'_> {
         let (timeout, tls) = (self.timeout(signal), self.tls(signal));
         self.check_compression(signal);
         if let Some((name, value)) = self.of_signal(signal, "HEADERS") {
-            // What is in them is a password as a rule: only what cannot be read is shown.
             self.check_pairs(&name, &value);
         }
         let url = self.url(signal, protocol, endpoint)?;
@@ -215,12 +214,15 @@ impl Reading<'_> {
         }
     }
 
-    /// A list of names and values; the SDK passes over what it cannot read.
+    /// A list of names and values; the SDK passes over what it cannot read. What is wrong is told by its place, as it may
+    /// be a password.
     fn check_pairs(&mut self, name: &str, list: &str) {
         let is_pair = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
-        if let Some(wrong) = list.split(',').find(|pair| !is_pair(pair)) {
+        let mut parts = (1..).zip(list.split(',')).filter(|(_, part)| !part.trim().is_empty());
+        if let Some((place, _)) = parts.find(|(_, part)| !is_pair(part)) {
+            let shown = format!("… (part {place})");
             let remedy = "write name=value, more of them with commas between, and a comma in a value as %2C";
-            self.wrong(name, wrong.trim(), "it is no name with a value", remedy);
+            self.wrong(name, &shown, "it is no name with a value", remedy);
         }
     }
 
@@ -389,15 +391,15 @@ mod tests {
         );
         let (_, problems, _) = read(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318/a@b"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,garbage"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,Authorization: Bearer secret,"),
             ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,=x"),
         ]);
         assert_eq!(
             problems,
             [
-                "OTEL_RESOURCE_ATTRIBUTES==x: it is no name with a value; write name=value, more of them with commas \
+                "OTEL_RESOURCE_ATTRIBUTES=… (part 2): it is no name with a value; write name=value, more of them with commas \
                  between, and a comma in a value as %2C",
-                "OTEL_EXPORTER_OTLP_HEADERS=garbage: it is no name with a value; write name=value, more of them with \
+                "OTEL_EXPORTER_OTLP_HEADERS=… (part 2): it is no name with a value; write name=value, more of them with \
                  commas between, and a comma in a value as %2C",
                 "OTEL_EXPORTER_OTLP_ENDPOINT=…@collector:4318: a collector's address is no place for a password; write it \
                  to OTEL_EXPORTER_OTLP_HEADERS, e.g. authorization=Basic%20<Base64 of user:password>",
@@ -411,6 +413,13 @@ mod tests {
               parentbased_always_on, parentbased_always_off, parentbased_traceidratio"
             ]
         );
+    }
+
+    #[test]
+    fn a_comma_at_the_end_of_a_list_is_no_mistake() {
+        let (_, problems, _) =
+            read(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=a, deployment.environment.name=b,")]);
+        assert_eq!(problems, [""; 0]);
     }
 
     #[test]

@@ -22,9 +22,18 @@ pub(super) enum Origin {
 
 impl Origin {
     pub fn of(stream: &TcpStream) -> Origin {
-        match stream.peer_addr() {
-            Ok(address) if address.ip().to_canonical().is_loopback() => Origin::Loopback,
+        match (stream.peer_addr(), stream.local_addr()) {
+            (Ok(peer), Ok(reached)) => Origin::between(peer.ip(), reached.ip()),
             _ => Origin::Beyond,
+        }
+    }
+
+    /// Both ends have to be loopback: what a mesh's proxy brings from another machine comes from an address of loopback,
+    /// and goes to one of the pod.
+    pub fn between(peer: IpAddr, reached: IpAddr) -> Origin {
+        match peer.to_canonical().is_loopback() && reached.to_canonical().is_loopback() {
+            true => Origin::Loopback,
+            false => Origin::Beyond,
         }
     }
 }

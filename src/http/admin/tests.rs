@@ -114,6 +114,25 @@ fn beyond_loopback_only_probes_and_metrics_are_answered() {
 }
 
 #[test]
+fn who_comes_by_loopback_alone_is_of_this_machine() {
+    for (peer, reached, origin) in [
+        ("127.0.0.1", "127.0.0.1", Origin::Loopback),
+        ("::1", "::1", Origin::Loopback),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", Origin::Loopback),
+        ("10.1.2.4", "10.1.2.3", Origin::Beyond),
+        // Through a proxy of a mesh; and from this machine by its own address.
+        ("127.0.0.6", "10.1.2.3", Origin::Beyond),
+        ("10.1.2.3", "10.1.2.3", Origin::Beyond),
+    ] {
+        assert_eq!(
+            Origin::between(peer.parse().unwrap(), reached.parse().unwrap()),
+            origin,
+            "{peer} {reached}"
+        );
+    }
+}
+
+#[test]
 fn a_page_of_another_site_may_order_nothing() {
     let guard = guard(Origin::Loopback);
     let order = |headers: &[(&str, &str)]| {

@@ -15,7 +15,7 @@ use hyper::header::{
 };
 use parking_lot::Mutex;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const OPENAPI: &str = "/openapi.json";
 const ASYNCAPI: &str = "/asyncapi.json";
@@ -90,8 +90,10 @@ fn page(path: &str, headers: &HeaderMap, asked: &Asked) -> Answer {
         }
         Some("") => text("text/html; charset=utf-8", INDEX),
         Some("start.js") => text("text/javascript; charset=utf-8", START),
-        Some("swagger-ui-bundle.js") => packed("text/javascript; charset=utf-8", SCRIPT, headers),
-        Some("swagger-ui.css") => packed("text/css; charset=utf-8", STYLE, headers),
+        Some("swagger-ui-bundle.js") => {
+            packed("text/javascript; charset=utf-8", SCRIPT, &PLAIN_SCRIPT, headers)
+        }
+        Some("swagger-ui.css") => packed("text/css; charset=utf-8", STYLE, &PLAIN_STYLE, headers),
         Some(_) => {
             let nothing = "the documentation has nothing at this path; GET /docs/ is its page";
             return answer::plain(answer::Kind::NotFound, nothing, asked);
@@ -100,16 +102,24 @@ fn page(path: &str, headers: &HeaderMap, asked: &Asked) -> Answer {
     fenced(answer)
 }
 
+/// Undone once for all: whoever asks for them so, as often as they like and however slowly they read, shares these.
+static PLAIN_SCRIPT: LazyLock<Bytes> = LazyLock::new(|| undone(SCRIPT));
+static PLAIN_STYLE: LazyLock<Bytes> = LazyLock::new(|| undone(STYLE));
+
+fn undone(packed: &[u8]) -> Bytes {
+    let mut text = Vec::new();
+    // It is ours, and a test undoes it.
+    let _ = GzDecoder::new(packed).read_to_end(&mut text);
+    text.into()
+}
+
 /// Compressed as it is kept, or undone for those who do not take that.
-fn packed(kind: &'static str, packed: &'static [u8], headers: &HeaderMap) -> Answer {
+fn packed(kind: &'static str, packed: &'static [u8], plain: &LazyLock<Bytes>, headers: &HeaderMap) -> Answer {
     let accepts = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("gzip"));
     let answer = if headers.get_all(ACCEPT_ENCODING).iter().any(accepts) {
         Answer::text(StatusCode::OK, kind, packed).with(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
     } else {
-        let mut text = Vec::new();
-        // It is ours, and a test undoes it.
-        let _ = GzDecoder::new(packed).read_to_end(&mut text);
-        Answer::text(StatusCode::OK, kind, text)
+        Answer::text(StatusCode::OK, kind, Bytes::clone(plain))
     };
     answer.with(VARY, HeaderValue::from_static("accept-encoding"))
 }
@@ -130,8 +140,7 @@ mod tests {
     #[test]
     fn what_is_kept_compressed_is_whole() {
         for (packed, begins) in [(SCRIPT, "/*!"), (STYLE, ".swagger-ui")] {
-            let mut text = String::new();
-            GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+            let text = String::from_utf8(undone(packed).to_vec()).unwrap();
             assert!(text.starts_with(begins) && text.len() > 100_000, "{}", &text[..40]);
         }
     }
