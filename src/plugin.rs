@@ -36,7 +36,8 @@ pub use output::Held;
 pub use snapshot::{Match, RouteError, Snapshot};
 pub use told::{Measured, Part, Published, Shown, Told, told};
 pub use workshop::{
-    Case, CaseFile, CaseReport, Facets, Piece, Refusal, Trials, Tried, Workshop, componentize,
+    Case, CaseFile, CaseReport, Facets, Piece, Refusal, Trials, Tried, Workshop, WorkshopOptions,
+    componentize,
 };
 
 use crate::record::Input;
@@ -379,6 +380,8 @@ pub struct Status {
     pub directory: PathBuf,
     /// Why the directory is not believed at present, if so.
     pub alarm: Option<String>,
+    /// The file that is being compiled and tried, and since when: what came after it waits its turn.
+    pub loading: Option<(String, SystemTime)>,
     pub plugins: Vec<PluginStatus>,
     /// Files that serve nothing, and why.
     pub refused: Vec<RefusedFile>,

@@ -26,9 +26,9 @@ fn main() {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let names: Vec<&str> = arguments.iter().filter(|a| !a.starts_with("--")).map(String::as_str).collect();
     let effort = if quick {
-        Effort { time: Duration::from_millis(400), rounds: 3 }
+        Effort { time: Duration::from_millis(400), rounds: 5 }
     } else {
-        Effort { time: Duration::from_secs(2), rounds: 5 }
+        Effort { time: Duration::from_secs(2), rounds: 9 }
     };
     let all: [(&str, Comparison); 5] = [
         ("rules", rules::compare),
@@ -44,8 +44,9 @@ fn main() {
     }
 }
 
-/// Runs the contestants in turn, round by round, and shows each one's median and its ratio to the first; of rates also
-/// the processor's time that one took, as the share of two busy cores says little of what a thing costs.
+/// Runs the contestants in turn, round by round, and shows each one's median, and the median of its ratios to the first in the
+/// same round: what else the machine does changes from round to round, and falls on both. Of rates it also shows the
+/// processor's time that one took, as the share of two busy cores says little of what a thing costs.
 pub fn contest(title: &str, unit: &str, rounds: usize, contestants: &mut [(&str, &mut dyn FnMut() -> f64)]) {
     println!("\n{title}");
     let mut results = vec![Vec::with_capacity(rounds); contestants.len()];
@@ -57,12 +58,13 @@ pub fn contest(title: &str, unit: &str, rounds: usize, contestants: &mut [(&str,
             result.push((value, cost));
         }
     }
-    let mut first = None;
+    let first = results[0].clone();
     for (result, (name, _)) in results.iter_mut().zip(contestants.iter()) {
+        let mut shares: Vec<f64> = result.iter().zip(&first).map(|(one, first)| one.0 / first.0).collect();
+        shares.sort_by(f64::total_cmp);
+        let share = shares[rounds / 2];
         result.sort_by(|one, other| one.0.total_cmp(&other.0));
         let (lowest, (median, cost), highest) = (result[0].0, result[rounds / 2], result[rounds - 1].0);
-        let base = *first.get_or_insert(median);
-        let share = median / base;
         print!(
             "  {name:<58} {median:>12.0} {unit}   {share:>5.2} of the first   (from {lowest:.0} to {highest:.0}"
         );

@@ -10,7 +10,7 @@ mod test;
 
 use super::{Exit, complain, variables};
 use crate::config::{Config, Flags};
-use crate::plugin::{Piece, Workshop};
+use crate::plugin::{Piece, Workshop, WorkshopOptions};
 use crate::telemetry::Metrics;
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
@@ -90,7 +90,8 @@ fn load(
     let flags = Flags { config, ..Flags::default() };
     let config = Config::load(flags, variables()).map_err(|problems| (Exit::Usage, problems.to_string()))?;
     let metrics = Metrics::new(&config.telemetry);
-    let mut workshop = Workshop::open(config.plugins, metrics, settings, is_metered)
+    let options = WorkshopOptions { settings, is_metered, cache: cache() };
+    let mut workshop = Workshop::open(config.plugins, metrics, options)
         .map_err(|error| (Exit::Unsound, error.to_string()))?;
     workshop.load(file).map_err(|error| {
         let mut sentence = format!("{}: {error}", file.display());
@@ -99,6 +100,14 @@ fn load(
         }
         (Exit::Unsound, sentence)
     })
+}
+
+/// Where compiled code is kept for the next time (XDG Base Directory Specification), so that only the first command waits for
+/// the compiler.
+fn cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(caches.join("sluicegate/compiled"))
 }
 
 /// Bytes as people count them.

@@ -35,10 +35,10 @@ pub(super) enum ComponentError {
     )]
     Major { version: String },
     #[error(
-        "it does not export {PACKAGE}/{missing}@1.0.0 but {}; build it for the world 'plugin' of wit/plugin.wit",
+        "it is a {kind} that exports {}, not {PACKAGE}/{missing}@1.0.0; build it for the world 'plugin' of wit/plugin.wit",
         listed(.exports)
     )]
-    OtherWorld { missing: &'static str, exports: Vec<String> },
+    OtherWorld { kind: &'static str, missing: &'static str, exports: Vec<String> },
     #[error("it cannot be made a component: {reason}; build it for the world 'plugin' of wit/plugin.wit")]
     Componentize { reason: String },
 }
@@ -75,10 +75,7 @@ pub(super) fn of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ComponentError> {
 pub(super) fn names(bytes: &[u8]) -> Result<(&'static str, Vec<String>, Vec<String>), ComponentError> {
     recognise(bytes)?;
     let Outline { kind, imports, exports, .. } = Outline::read(bytes)?;
-    let kind = match kind {
-        Kind::Component => "component",
-        Kind::Module => "core module",
-    };
+    let kind = kind.title();
     let told = |names: Vec<Name>| names.iter().map(ToString::to_string).collect();
     Ok((kind, told(imports), told(exports)))
 }
@@ -180,7 +177,7 @@ fn check_exports(outline: &Outline) -> Result<(), ComponentError> {
         Some(missing) => {
             let mut exports: Vec<String> = outline.exports.iter().map(|export| export.to_string()).collect();
             exports.retain(|export| export != "memory" && export != "cabi_realloc");
-            Err(ComponentError::OtherWorld { missing, exports })
+            Err(ComponentError::OtherWorld { kind: outline.kind.title(), missing, exports })
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The engine that compiles and runs plugins, and the ticker that lets it look at the time.
 
 use parking_lot::Mutex;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
-use wasmtime::EngineWeak;
+use wasmtime::{Cache, CacheConfig, EngineWeak};
 
 /// How often a running guest looks whether its time is up. A tick costs the guest a syscall, so not oftener;
 /// the slice of a call on an HTTP thread is two of them, so not more seldom.
@@ -30,15 +31,22 @@ const FUEL: u64 = u64::MAX / 2;
 
 impl Engine {
     pub fn new() -> wasmtime::Result<Engine> {
-        Engine::with(false)
+        Engine::with(false, None)
     }
 
-    /// One whose guests are slower by a third, as what they do is counted: the same on every machine.
-    pub fn metered() -> wasmtime::Result<Engine> {
-        Engine::with(true)
+    /// For those who write plugins. Metered, its guests are slower by a third, as what they do is counted: the same on every
+    /// machine. With a directory, what was compiled once is read the next time: wasmtime believes what it finds there, so it
+    /// has to be the user's own. Where it cannot be written, everything is compiled.
+    pub fn of_workshop(is_metered: bool, cache: Option<&Path>) -> wasmtime::Result<Engine> {
+        let cache = cache.and_then(|directory| {
+            let mut config = CacheConfig::new();
+            config.with_directory(directory);
+            Cache::new(config).ok()
+        });
+        Engine::with(is_metered, cache)
     }
 
-    fn with(is_metered: bool) -> wasmtime::Result<Engine> {
+    fn with(is_metered: bool, cache: Option<Cache>) -> wasmtime::Result<Engine> {
         let mut config = wasmtime::Config::new();
         config
             // Every synchronous call would otherwise set up and tear down a task: 520 ns instead of 172.
@@ -48,7 +56,8 @@ impl Engine {
             .max_wasm_stack(STACK_BYTES_MAX)
             // A verdict must not depend on the machine that came to it.
             .cranelift_nan_canonicalization(true)
-            .wasm_relaxed_simd(false);
+            .wasm_relaxed_simd(false)
+            .cache(cache);
         let wasmtime = wasmtime::Engine::new(&config)?;
         let ticker = Ticker::start(wasmtime.weak());
         Ok(Engine { wasmtime, is_metered, ticker })

@@ -7,7 +7,7 @@ mod file;
 
 use super::directory::{self, ReadError, Reading, Stamp};
 use super::kept::Kept;
-use super::load::{Host, LoadError};
+use super::load::{Host, LoadError, Loaded};
 use super::registry::Registry;
 use super::watch::Watch;
 use super::{EmptyDirectory, Status};
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
 /// The shortest time between two looks, however many hints come: a look costs a system call a file, and a writer of

@@ -9,6 +9,7 @@ use crate::telemetry::{MeterConflict, PluginMeters, Reload};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub(super) struct Registry {
     host: Arc<Host>,
@@ -19,6 +20,8 @@ pub(super) struct Registry {
     /// The paths of required plugins that were removed: they answer that their plugin is not there.
     gone: Vec<(Arc<str>, String)>,
     pub alarm: Option<String>,
+    /// What is being compiled and tried, and since when.
+    pub loading: Option<(String, SystemTime)>,
 }
 
 /// What is known of one file.
@@ -62,6 +65,7 @@ impl Registry {
             numbers: BTreeMap::new(),
             gone: Vec::new(),
             alarm: None,
+            loading: None,
         }
     }
 
@@ -295,6 +299,7 @@ impl Registry {
     }
 
     pub fn status(&self) -> Status {
-        describe(&self.host.config, &self.slots, self.alarm.clone())
+        let loading = self.loading.clone();
+        Status { loading, ..describe(&self.host.config, &self.slots, self.alarm.clone()) }
     }
 }

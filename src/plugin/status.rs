@@ -21,6 +21,7 @@ pub(super) fn describe(config: &Config, slots: &BTreeMap<String, Slot>, alarm: O
     Status {
         notices,
         directory: config.directory.clone(),
+        loading: None,
         alarm,
         refused: refused.filter_map(|slot| slot.refused.clone()).collect(),
         missing: missing.cloned().collect(),

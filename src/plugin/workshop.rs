@@ -20,7 +20,7 @@ use crate::record::Record;
 use crate::telemetry::Metrics;
 use crate::verdict::Judgement;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The gateway's host for plugins, and what an operator would say of one.
@@ -29,6 +29,17 @@ pub struct Workshop {
     /// Ended with the workshop: nothing here asks them.
     _judges: Judges,
     settings: BTreeMap<String, String>,
+}
+
+/// How plugins are looked at there.
+#[derive(Debug, Clone, Default)]
+pub struct WorkshopOptions {
+    /// Those of whatever plugin is loaded, beside what the configuration says of it.
+    pub settings: BTreeMap<String, String>,
+    /// What guests do is counted, as fuel.
+    pub is_metered: bool,
+    /// A directory of the user's own, where compiled code is kept for the next time.
+    pub cache: Option<PathBuf>,
 }
 
 /// A file as it is, before anything of it runs.
@@ -72,19 +83,13 @@ pub struct Tried {
 }
 
 impl Workshop {
-    /// `settings` are those of whatever plugin is loaded, beside what the configuration says of it.
-    ///
     /// # Errors
     /// The engine does not start on this machine.
-    pub fn open(
-        config: Config,
-        metrics: Metrics,
-        settings: BTreeMap<String, String>,
-        is_metered: bool,
-    ) -> Result<Workshop, StartError> {
+    pub fn open(config: Config, metrics: Metrics, options: WorkshopOptions) -> Result<Workshop, StartError> {
+        let WorkshopOptions { settings, is_metered, cache } = options;
         let judges = Judges::start(config.judge_threads, config.judge_queue_max, config.judge_wait_max);
         let failed = |error: wasmtime::Error| StartError::Engine { reason: format!("{error:#}") };
-        let engine = if is_metered { Engine::metered() } else { Engine::new() }.map_err(failed)?;
+        let engine = Engine::of_workshop(is_metered, cache.as_deref()).map_err(failed)?;
         let host = Host::on(engine, config, metrics, judges.queue.clone()).map_err(failed)?;
         Ok(Workshop { host, _judges: judges, settings })
     }

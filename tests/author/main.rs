@@ -16,6 +16,7 @@ fn repository(path: &str) -> PathBuf {
 
 fn sluicegate(directory: &Path, arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.args(arguments).current_dir(directory);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -80,6 +81,41 @@ fn records_from_stdin_are_judged_and_all_that_would_become_of_them_is_shown() {
     assert_eq!(first["verdict"], "accepted");
     assert_eq!(first["measurements"].as_array().unwrap().len(), 2, "no sign of fraud any more");
     assert!(first["fuel"].as_u64().unwrap() > 1_000);
+}
+
+/// A script has to see that there is a record without a verdict.
+#[test]
+fn a_fault_is_no_verdict_and_the_next_record_has_one() {
+    let directory = here();
+    let input = "{\"do\": \"trap\"}\n{\"do\": \"ok\"}\n";
+    let (code, out, _) = told(directory.path(), &["plugin", "run", &file(HOSTILE)], input);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.starts_with("1 faulted  ") && out.contains("\n2 accepted  "), "{out}");
+    let (code, out, _) = told(directory.path(), &["plugin", "run", &file(HOSTILE)], "{\"do\": \"reject\"}\n");
+    assert!(code == 0 && out.starts_with("1 rejected  "), "{out}");
+}
+
+#[test]
+fn what_is_wrong_about_a_build_is_told_before_it_begins() {
+    let directory = here();
+    told(directory.path(), &["plugin", "new", "a", "--lang", "python"], "");
+    let said = |arguments: &[&str]| {
+        let (code, out, err) = told(directory.path(), arguments, "");
+        assert_eq!(out, "");
+        (code, err)
+    };
+    let (code, err) = said(&["plugin", "build", "a", "--into", "nowhere"]);
+    let sentence = "sluicegate: nowhere is no directory; nothing was built. Name the gateway's directory of plugins by --into\n";
+    assert_eq!((code, err.as_str()), (2, sentence));
+    fs::create_dir(directory.path().join("plugins")).unwrap();
+    fs::write(directory.path().join("a/records.ndjson"), "nope\n").unwrap();
+    let (code, err) = said(&["plugin", "build", "a", "--into", "plugins"]);
+    assert!(code == 1 && err.starts_with("sluicegate: a/records.ndjson:1: expected ident"), "{err}");
+    fs::rename(directory.path().join("a/order.py"), directory.path().join("a/claim.py")).unwrap();
+    let (code, err) = said(&["plugin", "build", "a"]);
+    let sentence =
+        "sluicegate: a/order.py is not there; name the file with the rules by main = \"…\" in plugin.toml\n";
+    assert_eq!((code, err.as_str()), (1, sentence));
 }
 
 #[test]

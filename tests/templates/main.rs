@@ -171,6 +171,14 @@ fn follow_the_readme(language: &str) {
     probe::probe(&project, language);
 }
 
+/// What the thin SDKs make of values is what Pydantic makes of them, too.
+#[test]
+fn the_sdks_beside_pydantic() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates");
+    run(Command::new("python3").arg(tests.join("sdk.py")));
+    run(Command::new("node").arg("--test").arg(tests.join("sdk.test.js")));
+}
+
 #[test]
 fn rust() {
     follow_the_readme("rust");

@@ -132,12 +132,13 @@ impl<'a> Field<'a> for String {
 }
 
 macro_rules! scalar {
-    ($($type:ty, $convert:path, $schema:expr;)*) => {$(
+    ($($type:ty, $convert:path, $strict:path, $schema:expr;)*) => {$(
         impl<'a> Field<'a> for $type {
             #[inline]
             fn read(reader: &mut Reader<'a>, at: &At<'_>) -> Result<Self, Stop> {
                 let input = reader.input()?;
-                $convert(&input).map_err(|miss| reader.miss(at, miss))
+                let read = if reader.is_strict() { $strict(&input) } else { $convert(&input) };
+                read.map_err(|miss| reader.miss(at, miss))
             }
 
             fn schema() -> Schema {
@@ -148,11 +149,11 @@ macro_rules! scalar {
 }
 
 scalar! {
-    f64, lax::float, Schema::of_type("number");
-    i64, lax::integer, Schema::of_type("integer");
-    bool, lax::boolean, Schema::of_type("boolean");
-    DateTime, lax::datetime, Schema::of_type("string").with_text("format", "date-time");
-    Date, lax::date, Schema::of_type("string").with_text("format", "date");
+    f64, lax::float, lax::strict_float, Schema::of_type("number");
+    i64, lax::integer, lax::strict_integer, Schema::of_type("integer");
+    bool, lax::boolean, lax::strict_boolean, Schema::of_type("boolean");
+    DateTime, lax::datetime, lax::strict_datetime, Schema::of_type("string").with_text("format", "date-time");
+    Date, lax::date, lax::strict_date, Schema::of_type("string").with_text("format", "date");
 }
 
 macro_rules! narrower {

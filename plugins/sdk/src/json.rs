@@ -63,6 +63,8 @@ pub struct Reader<'a> {
     violations: Vec<Violation>,
     /// There were more violations than are told.
     more: bool,
+    /// Values are not converted.
+    strict: bool,
 }
 
 /// Any JSON value, as it stands in the record.
@@ -103,7 +105,20 @@ pub fn read<'a, T: Field<'a>>(text: &'a str) -> Result<T, Violations> {
 impl<'a> Reader<'a> {
     /// At the start of `text`.
     pub fn new(text: &'a str) -> Self {
-        Self { text, position: 0, depth: 0, broken: "", violations: Vec::new(), more: false }
+        Self { text, position: 0, depth: 0, broken: "", violations: Vec::new(), more: false, strict: false }
+    }
+
+    /// From here on values are of their own type, or (`false`) converted where Pydantic does so in lax mode. Says how it
+    /// was.
+    #[inline]
+    pub fn set_strict(&mut self, strict: bool) -> bool {
+        std::mem::replace(&mut self.strict, strict)
+    }
+
+    /// Whether values have to be of their own type.
+    #[inline]
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Reads a scalar, or reads past a container, of which it is only told which.

@@ -3,11 +3,13 @@
 //! A value is converted wherever Pydantic converts it (a numeric text is a number, a date is a date and time
 //! at midnight, seconds since 1970 are an instant) and refused with Pydantic's error type wherever Pydantic
 //! refuses it. Two things differ, both on purpose: a [`float`] is always finite, as under
-//! `allow_inf_nan=False`, and an [`integer`] fits in 64 bits, where Python's is unbounded.
+//! `allow_inf_nan=False`, and an [`integer`] fits in 64 bits, where Python's is unbounded. What the functions called
+//! `strict_…` take is what Pydantic takes in strict mode.
 
 mod calendar;
 mod clock;
 mod miss;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -16,6 +18,7 @@ use std::borrow::Cow;
 
 pub use calendar::{Date, DateTime};
 pub use miss::Miss;
+pub use strict::{strict_boolean, strict_date, strict_datetime, strict_float, strict_integer};
 
 use clock::Flaw;
 use miss::Wanted;

@@ -5,6 +5,7 @@
 //!
 //! /// A card payment.
 //! #[derive(Record)]
+//! #[record(count = PAYMENTS(currency))]
 //! struct Payment<'a> {
 //!     #[field(id, key, min_len = 1)]
 //!     payment_id: Cow<'a, str>,
@@ -25,16 +26,14 @@
 //!         Example::accept("plain", r#"{"payment_id": "P-1", "amount": 3, "currency": "EUR"}"#),
 //!         Example::reject("free", r#"{"payment_id": "P-1", "amount": 0, "currency": "EUR"}"#, &["greater_than"]),
 //!     ];
-//!
-//!     fn judge(&self, out: &mut Out<'_>) -> Result<(), Violations> {
-//!         out.measure(&PAYMENTS, 1.0, [&self.currency]);
-//!         Ok(())
-//!     }
 //! }
 //!
 //! plugin! { routes: [Payment], meters: [PAYMENTS] }
 //! # fn main() {}
 //! ```
+//!
+//! What one field cannot know by itself goes into [`Route::judge`], which may reject a record for many reasons at once,
+//! measure it by a closure's or a function's result, split it, discard it.
 //!
 //! `plugin!` also makes a test of the examples, so `cargo test` proves them without any wasm;
 //! [`test`] has what further tests need. Everything but the exports themselves compiles natively.
@@ -87,8 +86,8 @@ pub use at::At;
 pub use example::Example;
 pub use field::{Field, Slot};
 pub use meter::{
-    Attribute, AttributeRef, Counted, Instrument, Meter, counter, exponential_histogram, gauge, histogram,
-    up_down_counter,
+    Attribute, AttributeRef, Counted, Instrument, Meter, Quantity, counter, exponential_histogram, gauge,
+    histogram, up_down_counter,
 };
 pub use out::{Acceptance, Id, Key, Out};
 pub use plugin::{Entry, Plugin};

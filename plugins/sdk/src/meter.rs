@@ -138,6 +138,34 @@ impl Instrument {
     }
 }
 
+/// What may be measured by attribute.
+#[diagnostic::on_unimplemented(message = "`measure` is for numbers, and this is `{Self}`")]
+pub trait Quantity {
+    /// The number, if there is one.
+    fn quantity(&self) -> Option<f64>;
+}
+
+macro_rules! quantity {
+    ($($type:ty),*) => {$(
+        impl Quantity for $type {
+            #[inline]
+            fn quantity(&self) -> Option<f64> {
+                // Only an `i64` beyond 2^53 loses digits, as it does in every instrument.
+                Some(*self as f64)
+            }
+        }
+    )*};
+}
+
+quantity!(f64, i64, i8, i16, i32, u8, u16, u32);
+
+impl<T: Quantity> Quantity for Option<T> {
+    #[inline]
+    fn quantity(&self) -> Option<f64> {
+        self.as_ref().and_then(T::quantity)
+    }
+}
+
 /// The value of an attribute, borrowed from where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AttributeRef<'a> {

@@ -3,8 +3,7 @@ use crate::{Example, Field, Out, Violation, Violations};
 
 /// What a route takes and how it judges it.
 ///
-/// Only [`PATH`](Route::PATH), [`TITLE`](Route::TITLE), [`TOPICS`](Route::TOPICS) and
-/// [`judge`](Route::judge) have to be given.
+/// Only [`PATH`](Route::PATH), [`TITLE`](Route::TITLE) and [`TOPICS`](Route::TOPICS) have to be given.
 pub trait Route {
     /// An absolute path, e.g. `/v1/payments`; `{name}` matches one segment.
     const PATH: &'static str;
@@ -18,12 +17,14 @@ pub trait Route {
     const EXAMPLES: &'static [Example] = &[];
 
     /// Judges a record that has been read without fault. What is to become of it and what it measures is said
-    /// to `out`; if nothing is, it is published as it came.
+    /// to `out`; if nothing is, it is published as it came. Left out: the record's own rules are all there are.
     ///
     /// # Errors
     ///
     /// What is wrong with the record, which is then rejected.
-    fn judge(&self, out: &mut Out<'_>) -> Result<(), Violations>;
+    fn judge(&self, _out: &mut Out<'_>) -> Result<(), Violations> {
+        Ok(())
+    }
 
     /// Sees what is wrong with a record that is rejected, after it has been read or judged: for instruments
     /// that count the rejected ones.

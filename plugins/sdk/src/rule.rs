@@ -1,11 +1,14 @@
 //! The rules that `#[field(…)]` can state, with Pydantic's codes.
 
+mod format;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
 
+pub use self::format::{EMAIL, Format, HOSTNAME, IPV4, IPV6, URI, UUID, format};
 use crate::json::{Reader, Stop};
 pub use crate::schema::{Limit, of_object};
 use crate::{At, Violation};
@@ -212,7 +215,9 @@ pub fn max_len<T: Length>(value: &T, limit: usize) -> Check {
 }
 
 /// A text, or one that may be absent.
-#[diagnostic::on_unimplemented(message = "`one_of` and `pattern` are for texts, and this is `{Self}`")]
+#[diagnostic::on_unimplemented(
+    message = "`one_of`, `pattern` and `format` are for texts, and this is `{Self}`"
+)]
 pub trait Text {
     /// The text, if there is one.
     fn text(&self) -> Option<&str>;

@@ -218,3 +218,183 @@ fn a_pattern_and_a_check_of_the_plugins_own_are_rules_like_any_other() {
     let schema: Value = serde_json::from_str(&<Coded<'_> as Record<'_>>::schema()).unwrap();
     assert_eq!(schema["properties"]["currency"]["pattern"], "^[A-Z]{3}$");
 }
+
+/// Who may be written to.
+#[derive(Record, Debug)]
+struct Contact {
+    #[field(format = "email")]
+    email: String,
+    #[field(format = "uuid")]
+    customer: Option<String>,
+    #[field(format = "uri", max_len = 20)]
+    page: Option<String>,
+}
+
+#[test]
+fn a_format_is_a_rule_with_its_own_code_and_stands_in_the_schema() {
+    let contact = |text| Body::Text(text).json::<Contact>();
+    let good = contact(r#"{"email": "a@example.org", "page": "https://a.b/c"}"#).unwrap();
+    assert_eq!(
+        (&*good.email, good.customer, good.page.as_deref()),
+        ("a@example.org", None, Some("https://a.b/c"))
+    );
+    let wrong: Violations = contact(r#"{"email": "a", "customer": "7", "page": "/a"}"#).unwrap_err();
+    let told: Vec<_> = wrong.iter().map(|one| (&*one.pointer, &*one.code, &*one.message)).collect();
+    assert_eq!(
+        told,
+        [
+            ("/email", "value_error", "must be an e-mail address"),
+            ("/customer", "uuid_parsing", "must be a UUID"),
+            ("/page", "url_parsing", "must be a URI with its scheme, such as https://example.org/a"),
+        ]
+    );
+    assert_eq!(wrong[0].parameters, [("format".to_owned(), "email".to_owned())]);
+    let schema: Value = serde_json::from_str(&<Contact as Record<'_>>::schema()).unwrap();
+    let formats = ["email", "customer", "page"].map(|name| schema["properties"][name]["format"].clone());
+    assert_eq!(formats, ["email", "uuid", "uri"]);
+}
+
+/// What is taken as it is, and what is converted.
+#[derive(Record, Debug)]
+#[allow(dead_code)]
+struct Mixed {
+    #[field(strict)]
+    exact: f64,
+    #[field(strict)]
+    list: Vec<i64>,
+    #[field(strict)]
+    nested: Option<Lax>,
+    free: f64,
+}
+
+#[derive(Record, Debug)]
+#[allow(dead_code)]
+struct Lax {
+    number: f64,
+}
+
+/// Everything is taken as it is.
+#[derive(Record, Debug)]
+#[record(strict)]
+#[allow(dead_code)]
+struct Strict {
+    float: Option<f64>,
+    whole: Option<i64>,
+    small: Option<u8>,
+    flag: Option<bool>,
+    moment: Option<DateTime>,
+    day: Option<Date>,
+    nested: Option<Lax>,
+}
+
+#[test]
+fn what_is_strict_is_not_converted_and_what_lies_beside_or_within_it_is() {
+    let mixed = |text| {
+        let read = Body::Text(text).json::<Mixed>();
+        read.map(drop).map_err(|wrong| {
+            wrong.iter().map(|one| (one.pointer.clone(), one.code.clone())).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(mixed(r#"{"exact": 1, "list": [1, 2], "nested": {"number": "1"}, "free": "1"}"#), Ok(()));
+    assert_eq!(
+        mixed(r#"{"free": true, "exact": "1", "list": [1, "2", 3.0], "nested": {"number": "x"}}"#),
+        Err(pairs(&[
+            ("/exact", "float_type"),
+            ("/list/1", "int_type"),
+            ("/list/2", "int_type"),
+            ("/nested/number", "float_parsing"),
+        ]))
+    );
+}
+
+/// As Pydantic 2 judges the same values with `strict=True`.
+#[test]
+fn strict_values_are_judged_as_pydantic_does() {
+    let codes = |member: &str, value: &str| {
+        let text = format!(r#"{{"{member}": {value}}}"#);
+        let read = Body::Text(&text).json::<Strict>();
+        read.err().map_or("well".to_owned(), |wrong| wrong[0].code.clone())
+    };
+    let values =
+        ["1", "1.0", "1.5", "true", r#""1""#, r#""x""#, r#""2026-01-01""#, r#""2026-01-01T00:00:00Z""#, "[]"];
+    let table: [(&str, [&str; 9]); 6] = [
+        (
+            "float",
+            [
+                "well",
+                "well",
+                "well",
+                "float_type",
+                "float_type",
+                "float_type",
+                "float_type",
+                "float_type",
+                "float_type",
+            ],
+        ),
+        (
+            "whole",
+            [
+                "well", "int_type", "int_type", "int_type", "int_type", "int_type", "int_type", "int_type",
+                "int_type",
+            ],
+        ),
+        (
+            "small",
+            [
+                "well", "int_type", "int_type", "int_type", "int_type", "int_type", "int_type", "int_type",
+                "int_type",
+            ],
+        ),
+        (
+            "flag",
+            [
+                "bool_type",
+                "bool_type",
+                "bool_type",
+                "well",
+                "bool_type",
+                "bool_type",
+                "bool_type",
+                "bool_type",
+                "bool_type",
+            ],
+        ),
+        (
+            "moment",
+            [
+                "datetime_type",
+                "datetime_type",
+                "datetime_type",
+                "datetime_type",
+                "well",
+                "datetime_parsing",
+                "datetime_parsing",
+                "well",
+                "datetime_type",
+            ],
+        ),
+        (
+            "day",
+            [
+                "date_type",
+                "date_type",
+                "date_type",
+                "date_type",
+                "date_parsing",
+                "date_parsing",
+                "well",
+                "date_parsing",
+                "date_type",
+            ],
+        ),
+    ];
+    for (member, expected) in table {
+        for (value, expected) in values.iter().zip(expected) {
+            assert_eq!(codes(member, value), expected, "{member} {value}");
+        }
+    }
+    assert_eq!(codes("nested", r#"{"number": "1"}"#), "well");
+    assert_eq!(codes("whole", "99999999999999999999"), "int_parsing_size");
+    assert_eq!(codes("small", "256"), "less_than_equal");
+}

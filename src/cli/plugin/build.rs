@@ -32,6 +32,8 @@ pub(super) struct BuildArguments {
 struct Project {
     name: String,
     language: Language,
+    /// The file with the rules, where the language's tools want to know it.
+    main: Option<PathBuf>,
 }
 
 /// Why there is no plugin.
@@ -47,6 +49,10 @@ enum BuildError {
     Run { command: String, reason: String },
     #[error("{command} failed; what it said is above")]
     Failed { command: String },
+    #[error("{} is not there; name the file with the rules by main = \"…\" in {PROJECT}", path.display())]
+    NoMain { path: PathBuf },
+    #[error("{} is no directory; nothing was built. Name the gateway's directory of plugins by --into", path.display())]
+    NoDirectory { path: PathBuf },
     #[error("what was built is no plugin: {0}")]
     NoPlugin(#[from] Refusal),
     #[error("{reason}")]
@@ -63,11 +69,18 @@ pub(super) fn run(arguments: &BuildArguments) -> Exit {
         Ok((is_well, text)) => print(text).err().unwrap_or(if is_well { Exit::Well } else { Exit::Unsound }),
         Err(error) => {
             complain(&error);
-            match error {
-                BuildError::NoProject { .. } | BuildError::Project { .. } => Exit::Usage,
-                _ => Exit::Unsound,
-            }
+            if error.is_of_usage() { Exit::Usage } else { Exit::Unsound }
         }
+    }
+}
+
+impl BuildError {
+    /// It is not the plugin's fault.
+    fn is_of_usage(&self) -> bool {
+        matches!(
+            self,
+            BuildError::NoProject { .. } | BuildError::Project { .. } | BuildError::NoDirectory { .. }
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use super::{FileArguments, size};
 use crate::cli::{Exit, complain, print};
 use crate::plugin::{Facts, Measured, Part, Piece, Published, Shown, Told, Tried, told};
 use crate::record::{Body, Record, RecordIds};
+use crate::verdict::Finding;
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::BufRead;
@@ -26,13 +27,15 @@ pub(super) struct RunArguments {
 
 pub(super) fn run(arguments: &RunArguments) -> Exit {
     match judge_all(arguments) {
-        Ok(()) => Exit::Well,
+        Ok(true) => Exit::Well,
+        // A rejection is a verdict; this is none.
+        Ok(false) => Exit::Unsound,
         Err(exit) => exit,
     }
 }
 
-/// Twice each: time is that of an engine as the gateway has it, which does not count; fuel is that of one that does.
-fn judge_all(arguments: &RunArguments) -> Result<(), Exit> {
+/// Whether each record got a verdict. Twice each: time is that of an engine as the gateway has it, which does not count; fuel is that of one that does.
+fn judge_all(arguments: &RunArguments) -> Result<bool, Exit> {
     let (timed, metered) = (arguments.file.load(false)?, arguments.file.load(true)?);
     let route = timed.route(arguments.route.as_deref()).ok_or_else(|| {
         let routes: Vec<&str> = timed.manifest.routes.iter().map(|route| route.path.as_str()).collect();
@@ -46,9 +49,9 @@ fn judge_all(arguments: &RunArguments) -> Result<(), Exit> {
     let (mut timed_bench, mut metered_bench) =
         (timed.bench().map_err(unmade)?, metered.bench().map_err(unmade)?);
     let mut input = std::io::stdin().lock();
-    let mut number = 0;
+    let (mut number, mut is_well) = (0, true);
     loop {
-        let Some(line) = next_line(&mut input)? else { return Ok(()) };
+        let Some(line) = next_line(&mut input)? else { return Ok(is_well) };
         if line.trim().is_empty() {
             continue;
         }
@@ -58,6 +61,7 @@ fn judge_all(arguments: &RunArguments) -> Result<(), Exit> {
         let tried = timed_bench.judge(route, &facts, &record).map_err(unmade)?;
         let fuel = metered_bench.judge(route, &facts, &record).map_err(unmade)?.fuel;
         number += 1;
+        is_well &= tried.judgement.findings.iter().all(|finding| matches!(finding, Finding::Verdict(_)));
         let text = show(&timed, route, number, &record, &tried, fuel, arguments.json);
         print(text)?;
     }

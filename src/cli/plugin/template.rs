@@ -45,7 +45,9 @@ const TYPESCRIPT: Files = files![
     "sdk/contract/interfaces/sluicegate-plugin-rules.d.ts",
     "sdk/contract/interfaces/sluicegate-plugin-types.d.ts",
     "sdk/contract/plugin.d.ts",
+    "sdk/dates.ts",
     "sdk/guest.ts",
+    "sdk/kinds.ts",
     "sdk/sdk.ts",
     "tsconfig.json",
 ];
@@ -60,7 +62,9 @@ const JAVASCRIPT: Files = files![
     "plugin.test.js",
     "plugin.toml",
     "sdk/component.js",
+    "sdk/dates.js",
     "sdk/guest.js",
+    "sdk/kinds.js",
     "sdk/sdk.js",
 ];
 
@@ -73,6 +77,7 @@ const PYTHON: Files = files![
     "requirements.txt",
     "sluicegate/__init__.py",
     "sluicegate/guest.py",
+    "sluicegate/moment.py",
     "sluicegate/plugin.py",
     "sluicegate/record.py",
     "sluicegate/refuse.py",
@@ -152,6 +157,7 @@ const SDK: Files = files![
     "sdk/src/lax/calendar.rs",
     "sdk/src/lax/clock.rs",
     "sdk/src/lax/miss.rs",
+    "sdk/src/lax/strict.rs",
     "sdk/src/lax/whole.rs",
     "sdk/src/ledger.rs",
     "sdk/src/lib.rs",
@@ -161,6 +167,7 @@ const SDK: Files = files![
     "sdk/src/plugin.rs",
     "sdk/src/route.rs",
     "sdk/src/rule.rs",
+    "sdk/src/rule/format.rs",
     "sdk/src/same.rs",
     "sdk/src/schema.rs",
     "sdk/src/setting.rs",

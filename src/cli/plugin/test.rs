@@ -21,16 +21,22 @@ pub(super) struct TestArguments {
 }
 
 pub(super) fn run(arguments: &TestArguments) -> Exit {
+    // Before the plugin is compiled, which may take some seconds.
+    let told = |sentence: String| {
+        complain(sentence);
+        Exit::Usage
+    };
+    let files = match read(&arguments.records) {
+        Ok(files) => files,
+        Err(sentence) => return told(sentence),
+    };
     let piece = match arguments.file.load(false) {
         Ok(piece) => piece,
         Err(exit) => return exit,
     };
-    let reports = match judge(&piece, &arguments.records) {
+    let reports = match judge(&piece, files) {
         Ok(reports) => reports,
-        Err(sentence) => {
-            complain(sentence);
-            return Exit::Usage;
-        }
+        Err(sentence) => return told(sentence),
     };
     let text =
         if arguments.json { as_json(&piece, &reports).to_string() } else { as_lines(&piece, &reports) };
@@ -41,14 +47,22 @@ pub(super) fn is_well(reports: &[CaseReport]) -> bool {
     reports.iter().all(CaseReport::is_well)
 }
 
-/// Judges the plugin's examples, and the records of these files; or says what is wrong with the files.
-pub(super) fn judge(piece: &Piece, records: &[PathBuf]) -> Result<Vec<CaseReport>, String> {
-    let mut cases = Vec::new();
-    for path in records {
+/// Reads files of records, or says what is wrong with them.
+pub(super) fn read(records: &[PathBuf]) -> Result<Vec<CaseFile>, String> {
+    let read = |path: &PathBuf| {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{name} cannot be read ({error}); name a file of records"))?;
-        cases.extend(CaseFile::read(&name, &text, piece).map_err(|problems| problems.join("\n"))?);
+        CaseFile::read(&name, &text).map_err(|problems| problems.join("\n"))
+    };
+    records.iter().map(read).collect()
+}
+
+/// Judges the plugin's examples, and these records; or says which of them have no route of the plugin's.
+pub(super) fn judge(piece: &Piece, files: Vec<CaseFile>) -> Result<Vec<CaseReport>, String> {
+    let mut cases = Vec::new();
+    for file in files {
+        cases.extend(file.of(piece).map_err(|problems| problems.join("\n"))?);
     }
     Ok(Trials::run(piece, &cases))
 }

@@ -17,12 +17,21 @@ pub(super) struct Plugins<'a> {
     directory: &'a Path,
     /// Why the directory is not believed at present.
     alarm: Option<&'a str>,
+    /// What is being compiled and tried.
+    loading: Option<Loading<'a>>,
     plugins: Vec<Plugin<'a>>,
     refused: Vec<Refused<'a>>,
     /// Required and not serving.
     missing: &'a [String],
     /// What is configured for plugins that are not there.
     notices: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Loading<'a> {
+    file: &'a str,
+    #[serde(serialize_with = "time")]
+    since: SystemTime,
 }
 
 #[derive(Serialize)]
@@ -65,6 +74,7 @@ impl<'a> From<&'a plugin::Status> for Plugins<'a> {
         Plugins {
             directory: &status.directory,
             alarm: status.alarm.as_deref(),
+            loading: status.loading.as_ref().map(|(file, since)| Loading { file, since: *since }),
             plugins: status.plugins.iter().map(Plugin::from).collect(),
             refused: status.refused.iter().map(Refused::from).collect(),
             missing: &status.missing,

@@ -188,6 +188,7 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
     let status = plugin::Status {
         directory: "plugins".into(),
         alarm: Some("it is empty".into()),
+        loading: Some(("new.wasm".into(), SystemTime::UNIX_EPOCH)),
         plugins: vec![plugin],
         refused: vec![refused("x.wasm")],
         missing: vec!["needed".into()],
@@ -202,6 +203,7 @@ fn the_plugins_are_told_with_all_that_is_known_of_them() {
         json!({
             "directory": "plugins",
             "alarm": "it is empty",
+            "loading": {"file": "new.wasm", "since": "1970-01-01T00:00:00.000Z"},
             "plugins": [{
                 "name": "claims", "version": "1.2.3", "digest": "ab", "file": "claims.wasm", "generation": 3,
                 "loaded_at": "1970-01-01T00:00:00.000Z", "state": "serving_last_good",

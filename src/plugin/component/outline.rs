@@ -10,6 +10,16 @@ pub(super) enum Kind {
     Module,
 }
 
+impl Kind {
+    /// As the specifications call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::Module => "core module",
+        }
+    }
+}
+
 /// The name of an import or export: an interface, and of a core module the function in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {

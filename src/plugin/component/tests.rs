@@ -63,17 +63,17 @@ fn another_world_is_told_by_what_it_exports() {
         refused_text(
             r#"(component (instance $i) (export "wasi:http/incoming-handler@0.2.3" (instance $i)))"#
         ),
-        "it does not export sluicegate:plugin/descriptor@1.0.0 but wasi:http/incoming-handler@0.2.3; build it for \
-         the world 'plugin' of wit/plugin.wit"
+        "it is a component that exports wasi:http/incoming-handler@0.2.3, not sluicegate:plugin/descriptor@1.0.0; build it \
+         for the world 'plugin' of wit/plugin.wit"
     );
     assert_eq!(
         refused_text("(module)"),
-        "it does not export sluicegate:plugin/descriptor@1.0.0 but nothing; build it for the world 'plugin' of \
-         wit/plugin.wit"
+        "it is a core module that exports nothing, not sluicegate:plugin/descriptor@1.0.0; build it for the world 'plugin' \
+         of wit/plugin.wit"
     );
     let many = "(func (export \"a\")) (func (export \"b\")) (func (export \"c\")) (func (export \"d\"))
                 (func (export \"e\")) (func (export \"f\"))";
-    assert!(refused_text(&format!("(module {many})")).contains("but a, b, c, d, e and 1 more;"));
+    assert!(refused_text(&format!("(module {many})")).contains("exports a, b, c, d, e and 1 more, not"));
 }
 
 #[test]

@@ -92,9 +92,17 @@ impl Keeper {
         }
     }
 
+    /// The status says that it is at it.
+    fn load(&self, file: &str, bytes: &[u8], digest: &str) -> Result<Loaded, LoadError> {
+        self.registry.lock().loading = Some((file.to_owned(), SystemTime::now()));
+        let loaded = self.host.load(file, bytes, digest);
+        self.registry.lock().loading = None;
+        loaded
+    }
+
     /// Err: why the file itself is no good. One that is good and has to wait for another is not that.
     fn bring_live(&mut self, file: &str, reading: &Reading) -> Result<(), LoadError> {
-        let loaded = self.host.load(file, &reading.bytes, &reading.digest)?;
+        let loaded = self.load(file, &reading.bytes, &reading.digest)?;
         // Whether it serves at once or waits for another: it is good.
         let _ = self.registry.lock().admit(file, loaded);
         self.kept.keep(file, &reading.bytes, &reading.digest);
@@ -119,7 +127,7 @@ impl Keeper {
         }
         let Some(copy) = self.kept.read(file, self.host.config.file_bytes_max) else { return };
         let refusal = self.registry.lock().slots().get(file).and_then(|slot| slot.refused.clone());
-        match self.host.load(file, &copy.bytes, &copy.digest) {
+        match self.load(file, &copy.bytes, &copy.digest) {
             Ok(loaded) => {
                 let mut registry = self.registry.lock();
                 if registry.admit(file, loaded).is_ok() {
@@ -140,7 +148,7 @@ impl Keeper {
     pub(super) fn serve_kept(&mut self) {
         for file in self.kept.files() {
             let Some(copy) = self.kept.read(&file, self.host.config.file_bytes_max) else { continue };
-            match self.host.load(&file, &copy.bytes, &copy.digest) {
+            match self.load(&file, &copy.bytes, &copy.digest) {
                 Ok(loaded) => {
                     let _ = self.registry.lock().admit(&file, loaded);
                     self.known.entry(file).or_default();

@@ -37,6 +37,21 @@ async fn a_file_written_over_replaces_its_plugin() {
     assert_eq!(status.plugins[0].state, PluginState::Serving);
 }
 
+/// One that takes long, such as a whole Python, leaves nobody wondering whether it was seen.
+#[test]
+fn what_is_being_compiled_is_told() {
+    let bench = swap();
+    assert!(bench.status().loading.is_none());
+    // Several, as a small one is compiled in the time between two looks.
+    for number in 0..8 {
+        bench.put(&format!("claims-{number}.wasm"), &std::fs::read("plugins/insurance-claim.wasm").unwrap());
+    }
+    let status = bench.until("is at it", |status| status.loading.is_some());
+    let (file, since) = status.loading.unwrap();
+    assert!(file.starts_with("claims-") && since.elapsed().unwrap() < Duration::from_secs(30), "{file}");
+    bench.until("is done", |status| status.loading.is_none() && status.plugins.len() == 2);
+}
+
 #[tokio::test]
 async fn a_file_renamed_over_replaces_its_plugin() {
     let bench = swap();
@@ -149,7 +164,7 @@ async fn a_broken_file_leaves_the_last_good_serving_and_says_why() {
         ("it is a native executable or library (ELF)", b"\x7fELF\x02\x01\x01\x00\x00".to_vec()),
         ("it ends in the middle", whole[..whole.len() - 100].to_vec()),
         (
-            "it does not export sluicegate:plugin/descriptor@1.0.0 but nothing",
+            "it is a component that exports nothing, not sluicegate:plugin/descriptor@1.0.0",
             wat::parse_str("(component)").unwrap(),
         ),
     ];

@@ -54,28 +54,65 @@ enum Expect {
     Warn(Vec<String>),
 }
 
-/// A file of cases.
-pub struct CaseFile;
+/// A file of cases, which may be of any plugin.
+#[derive(Debug, Clone)]
+pub struct CaseFile {
+    lines: Vec<Unrouted>,
+}
+
+/// A case whose route is still to be looked up.
+#[derive(Debug, Clone)]
+struct Unrouted {
+    origin: String,
+    path: Option<String>,
+    example: Example,
+    pointers: Pointers,
+}
 
 impl CaseFile {
-    /// Reads cases for a plugin; `name` is what they are called by, and blank lines are none.
+    /// Reads cases; `name` is what they are called by, and blank lines are none.
     ///
     /// # Errors
     /// Everything that is wrong with the file, by line, with what to do.
-    pub fn read(name: &str, text: &str, piece: &Piece) -> Result<Vec<Case>, Vec<String>> {
-        let (mut cases, mut problems) = (Vec::new(), Vec::new());
+    pub fn read(name: &str, text: &str) -> Result<CaseFile, Vec<String>> {
+        let (mut lines, mut problems) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             let origin = format!("{name}:{number}");
-            match read(line, piece) {
-                Ok((route, example, pointers)) => cases.push(Case { origin, route, example, pointers }),
+            match read(line) {
+                Ok((path, example, pointers)) => lines.push(Unrouted { origin, path, example, pointers }),
                 Err(problem) => problems.push(format!("{origin}: {problem}")),
             }
         }
-        if cases.is_empty() && problems.is_empty() {
+        if lines.is_empty() && problems.is_empty() {
             problems.push(format!("{name}: it holds no records; {SHAPE}"));
+        }
+        if problems.is_empty() { Ok(CaseFile { lines }) } else { Err(problems) }
+    }
+
+    /// The cases for a plugin.
+    ///
+    /// # Errors
+    /// Every line that names no route of it.
+    pub fn of(self, piece: &Piece) -> Result<Vec<Case>, Vec<String>> {
+        let (mut cases, mut problems) = (Vec::new(), Vec::new());
+        for Unrouted { origin, path, example, pointers } in self.lines {
+            match route(piece, path.as_deref()) {
+                Ok(route) => cases.push(Case { origin, route, example, pointers }),
+                Err(problem) => problems.push(format!("{origin}: {problem}")),
+            }
         }
         if problems.is_empty() { Ok(cases) } else { Err(problems) }
     }
+}
+
+fn route(piece: &Piece, path: Option<&str>) -> Result<usize, String> {
+    piece.route(path).ok_or_else(|| {
+        let paths: Vec<&str> = piece.manifest.routes.iter().map(|route| route.path.as_str()).collect();
+        match path {
+            Some(route) => format!("the plugin has no route {route}; it has {}", paths.join(", ")),
+            None => format!(r#"the plugin has several routes; add "route": one of {}"#, paths.join(", ")),
+        }
+    })
 }
 
 /// No pointer, as one begins with '/' or is empty.
@@ -83,20 +120,13 @@ pub(super) const ANYWHERE: &str = "*";
 
 const SHAPE: &str = r#"write a line for each, e.g. {"record": {…}, "expect": "accept"} or {"record": {…}, "expect": {"reject": ["greater_than"]}}"#;
 
-fn read(line: &str, piece: &Piece) -> Result<(usize, Example, Pointers), String> {
+fn read(line: &str) -> Result<(Option<String>, Example, Pointers), String> {
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| format!("{error}; {SHAPE}"))?;
     let body = match (line.record, line.text) {
         (Some(record), None) => record.get().to_owned(),
         (None, Some(text)) => text,
         _ => return Err(r#"a line has either a "record" as JSON or a "text""#.to_owned()),
     };
-    let route = piece.route(line.route.as_deref()).ok_or_else(|| {
-        let paths: Vec<&str> = piece.manifest.routes.iter().map(|route| route.path.as_str()).collect();
-        match &line.route {
-            Some(route) => format!("the plugin has no route {route}; it has {}", paths.join(", ")),
-            None => format!(r#"the plugin has several routes; add "route": one of {}"#, paths.join(", ")),
-        }
-    })?;
     let mut pointers = Vec::new();
     let expect = match line.expect {
         Expect::Accept => Expectation::Accept,
@@ -119,5 +149,5 @@ fn read(line: &str, piece: &Piece) -> Result<(usize, Example, Pointers), String>
         settings: line.settings.into_iter().collect(),
         expect,
     };
-    Ok((route, example, pointers))
+    Ok((line.route, example, pointers))
 }

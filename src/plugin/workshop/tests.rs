@@ -10,7 +10,8 @@ fn load(path: &Path, settings: &[(&str, &str)]) -> Result<Piece, Refusal> {
     let config = crate::config::Config::load(crate::config::Flags::default(), std::iter::empty()).unwrap();
     let metrics = Metrics::new(&config.telemetry);
     let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    Workshop::open(config.plugins, metrics, settings, false).unwrap().load(path)
+    let options = WorkshopOptions { settings, ..WorkshopOptions::default() };
+    Workshop::open(config.plugins, metrics, options).unwrap().load(path)
 }
 
 fn hostile() -> Piece {
@@ -18,7 +19,8 @@ fn hostile() -> Piece {
 }
 
 fn judged(piece: &Piece, lines: &str) -> Vec<CaseReport> {
-    let cases = CaseFile::read("records", lines, piece).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let read = CaseFile::read("records", lines).and_then(|file| file.of(piece));
+    let cases = read.unwrap_or_else(|problems| panic!("{problems:?}"));
     Trials::run(piece, &cases).into_iter().filter(|report| report.origin != "example").collect()
 }
 
@@ -57,7 +59,10 @@ fn what_is_no_plugin_is_told_as_the_gateway_tells_it() {
     let whole = fixture("swap-v1.wasm");
     assert!(told(&whole[..whole.len() / 2]).starts_with("it ends in the middle"));
     let bare = wat::parse_str("(module)").unwrap();
-    assert!(told(&bare).starts_with("it does not export sluicegate:plugin/descriptor@1.0.0 but nothing"));
+    assert!(
+        told(&bare)
+            .starts_with("it is a core module that exports nothing, not sluicegate:plugin/descriptor@1.0.0")
+    );
     let gone = load(&directory.path().join("none.wasm"), &[]).err().unwrap().to_string();
     assert_eq!(gone, "there is no such file; make it by sluicegate plugin build");
 }
@@ -100,20 +105,22 @@ fn a_plugin_that_remembers_is_found_out() {
 #[test]
 fn everything_wrong_with_a_file_of_records_is_told_by_its_line() {
     let piece = hostile();
-    let problems = CaseFile::read("r", "{\"expect\": \"accept\"}\n{}\n{\"record\": 1, \"expect\": \"maybe\"}\n{\"record\": 1, \"expect\": \"accept\", \"route\": \"/x\"}\n{\"record\": 1, \"expect\": \"accept\", \"extra\": 1}", &piece)
+    let problems = CaseFile::read("r", "{\"expect\": \"accept\"}\n{}\n{\"record\": 1, \"expect\": \"maybe\"}\n{\"record\": 1, \"expect\": \"accept\", \"extra\": 1}")
         .unwrap_err();
     let begins = [
         "r:1: a line has either a \"record\" as JSON or a \"text\"",
         "r:2: missing field `expect`",
         "r:3: unknown variant `maybe`, expected one of `accept`, `discard`, `reject`, `warn`",
-        "r:4: the plugin has no route /x; it has /hostile",
-        "r:5: unknown field `extra`",
+        "r:4: unknown field `extra`",
     ];
     assert_eq!(problems.len(), begins.len(), "{problems:?}");
     for (problem, begin) in problems.iter().zip(begins) {
         assert!(problem.starts_with(begin), "{problem}");
     }
-    let empty = CaseFile::read("r", "\n \n", &piece).unwrap_err();
+    let elsewhere =
+        CaseFile::read("r", "{\"record\": 1, \"expect\": \"accept\", \"route\": \"/x\"}").unwrap();
+    assert_eq!(elsewhere.of(&piece).unwrap_err(), ["r:1: the plugin has no route /x; it has /hostile"]);
+    let empty = CaseFile::read("r", "\n \n").unwrap_err();
     assert!(
         empty[0].starts_with("r: it holds no records; write a line for each, e.g. {\"record\""),
         "{empty:?}"
@@ -124,7 +131,8 @@ fn everything_wrong_with_a_file_of_records_is_told_by_its_line() {
 fn what_a_record_takes_is_measured_and_a_fault_costs_only_its_own() {
     let config = crate::config::Config::load(crate::config::Flags::default(), std::iter::empty()).unwrap();
     let metrics = Metrics::new(&config.telemetry);
-    let mut workshop = Workshop::open(config.plugins, metrics, BTreeMap::new(), true).unwrap();
+    let options = WorkshopOptions { is_metered: true, ..WorkshopOptions::default() };
+    let mut workshop = Workshop::open(config.plugins, metrics, options).unwrap();
     let piece = workshop.load(&repository("tests/fixtures/hostile.wasm")).unwrap();
     let mut bench = piece.bench().unwrap();
     let mut fuel = |what: &str| {
@@ -137,4 +145,44 @@ fn what_a_record_takes_is_measured_and_a_fault_costs_only_its_own() {
     assert!(small > 100 && large > 10 * small, "{small} {large}");
     assert_eq!(fuel("trap").1, 1);
     assert_eq!(fuel("ok").0, small, "the same on every machine, and after a fault");
+}
+
+#[test]
+fn what_was_compiled_once_is_read_the_next_time_and_what_spoils_there_does_no_harm() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = crate::config::Config::load(crate::config::Flags::default(), std::iter::empty()).unwrap();
+    let load = || {
+        let metrics = Metrics::new(&config.telemetry);
+        let cache = Some(directory.path().join("compiled"));
+        let options = WorkshopOptions { cache, ..WorkshopOptions::default() };
+        Workshop::open(config.plugins.clone(), metrics, options)
+            .unwrap()
+            .load(&repository("tests/fixtures/hostile.wasm"))
+            .unwrap()
+    };
+    let compiled = || {
+        let mut files = Vec::new();
+        collect(directory.path(), &mut files);
+        files
+    };
+    load();
+    let first = compiled();
+    assert_eq!(first.len(), 1, "{first:?}");
+    let written = std::fs::metadata(&first[0]).unwrap().modified().unwrap();
+    judged(&load(), "{\"record\": {\"do\": \"ok\"}, \"expect\": \"accept\"}");
+    assert_eq!(std::fs::metadata(&first[0]).unwrap().modified().unwrap(), written, "it was compiled again");
+    std::fs::write(&first[0], "spoilt").unwrap();
+    judged(&load(), "{\"record\": {\"do\": \"ok\"}, \"expect\": \"accept\"}");
+}
+
+/// The compiled code; beside it there is what is known of its use.
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_none() {
+            files.push(path);
+        }
+    }
 }

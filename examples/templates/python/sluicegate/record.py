@@ -8,7 +8,10 @@ import json
 import math
 import re
 import types
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from .moment import Wrong, to_date, to_datetime
 
 # Nobody reads a thousand faults, and a list of a million wrong elements must not become a huge answer.
 VIOLATIONS_MAX = 100
@@ -218,15 +221,21 @@ def _kind(hint, rules: _Rules):
         return _number(hint, rules)
     if hint is bool:
         return _boolean, {"type": "boolean"}
+    if hint is datetime:
+        return _moment(to_datetime, "a date and time", "2026-01-15T10:30:00Z"), _schema("string", {"format": "date-time"})
+    if hint is date:
+        return _moment(to_date, "a date", "2026-01-15"), _schema("string", {"format": "date"})
     if origin is Literal and all(type(choice) is str for choice in arguments):
         return _choice(arguments)
     if origin is list:
         return _list(*_kind(*_annotated(arguments[0])), rules)
+    if origin is dict and arguments[0] is str:
+        return _map(*_kind(*_annotated(arguments[1])), rules)
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint._reader(), hint.schema()
     raise TypeError(
-        f"there are no fields of type {hint!r}: use str, float, int, bool, Any, Literal of texts, a Record, list[…] "
-        "of these, or one of them with `| None`"
+        f"there are no fields of type {hint!r}: use str, float, int, bool, datetime, date, Any, Literal of texts, a "
+        "Record, list[…] or dict[str, …] of these, or one of them with `| None`"
     )
 
 
@@ -386,6 +395,40 @@ def _list(read_element, schema, rules):
         return elements
 
     return read, {**_schema("array", {"minItems": rules.min_length, "maxItems": high}), "items": schema}
+
+
+def _map(read_value, schema, rules):
+    low, high = rules.min_length or 0, rules.max_length
+
+    def read(value, at, faults):
+        if type(value) is not dict:
+            return _fault(faults, at, "dict_type", f"must be an object, not {_name(value)}")
+        if len(value) < low:
+            message = f"must have at least {low} {_plural(low, 'member')}"
+            return _fault(faults, at, "too_short", message, min_length=low)
+        if high is not None and len(value) > high:
+            message = f"must have at most {high} {_plural(high, 'member')}"
+            return _fault(faults, at, "too_long", message, max_length=high)
+        members = {}
+        for name, member in value.items():
+            members[name] = read_value(member, (at, name), faults)
+            if len(faults) > VIOLATIONS_MAX:
+                break
+        return members
+
+    given = {"minProperties": rules.min_length, "maxProperties": high}
+    return read, {**_schema("object", given), "additionalProperties": schema}
+
+
+def _moment(convert, noun, sample):
+    def read(value, at, faults):
+        try:
+            return convert(value)
+        except Wrong as wrong:
+            found = _excerpt(value) if type(value) is str else _name(value)
+            return _fault(faults, at, str(wrong), f"{found} is not {noun}: send one such as {sample}")
+
+    return read
 
 
 def _schema(kind: str, given: dict) -> dict:

@@ -1,6 +1,7 @@
 use syn::meta::ParseNestedMeta;
+use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Result, Token, parenthesized};
+use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Result, Token, parenthesized, token};
 
 /// What `#[field(…)]` says of one field.
 #[derive(Default)]
@@ -9,6 +10,8 @@ pub struct Options {
     pub key: Option<Ident>,
     pub rename: Option<LitStr>,
     pub default: bool,
+    pub strict: bool,
+    pub measures: Vec<Measure>,
     pub rules: Vec<Rule>,
 }
 
@@ -20,9 +23,66 @@ pub enum Rule {
     OneOf(Ident, Vec<LitStr>),
     /// A regular expression, known to be one.
     Pattern(Ident, LitStr),
+    /// A form that the SDK knows, by the name of its constant there.
+    Format(Ident, Ident),
     /// A function of the value.
     Check(Ident, Expr),
 }
+
+/// `METER(field, field)`: what is fed, and the fields that are its attributes.
+pub struct Measure {
+    pub meter: Path,
+    pub attributes: Vec<Ident>,
+}
+
+impl Parse for Measure {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let meter = Path::parse_mod_style(input)?;
+        let mut attributes = Vec::new();
+        if input.peek(token::Paren) {
+            let fields;
+            parenthesized!(fields in input);
+            attributes.extend(Punctuated::<Ident, Token![,]>::parse_terminated(&fields)?);
+        }
+        Ok(Self { meter, attributes })
+    }
+}
+
+/// What `#[record(…)]` says of a struct.
+#[derive(Default)]
+pub struct Whole {
+    pub strict: bool,
+    pub counts: Vec<Measure>,
+}
+
+impl Whole {
+    pub fn parse(attributes: &[Attribute]) -> Result<Self> {
+        let mut whole = Self::default();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("record")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("strict") {
+                    whole.strict = true;
+                } else if meta.path.is_ident("count") {
+                    whole.counts.push(meta.value()?.parse()?);
+                } else {
+                    return Err(meta.error("unknown; of a record there are strict and count"));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(whole)
+    }
+}
+
+/// The forms of `format = "…"`, each with the name of its constant in the SDK.
+const FORMATS: [(&str, &str); 6] = [
+    ("email", "EMAIL"),
+    ("hostname", "HOSTNAME"),
+    ("ipv4", "IPV4"),
+    ("ipv6", "IPV6"),
+    ("uri", "URI"),
+    ("uuid", "UUID"),
+];
 
 impl Options {
     pub fn parse(attributes: &[Attribute]) -> Result<Self> {
@@ -39,6 +99,8 @@ impl Options {
             "id" => self.id = Some(name),
             "key" => self.key = Some(name),
             "default" => self.default = true,
+            "strict" => self.strict = true,
+            "measure" => self.measures.push(meta.value()?.parse()?),
             "rename" => self.rename = Some(meta.value()?.parse()?),
             "above" | "min" | "below" | "max" => self.rules.push(Rule::Limit(name, meta.value()?.parse()?)),
             "min_len" | "max_len" => self.rules.push(Rule::Length(name, meta.value()?.parse()?)),
@@ -55,6 +117,16 @@ impl Options {
                 }
                 self.rules.push(Rule::Pattern(name, pattern));
             }
+            "format" => {
+                let format: LitStr = meta.value()?.parse()?;
+                let Some((_, known)) = FORMATS.iter().find(|(name, _)| *name == format.value()) else {
+                    let names = FORMATS.map(|(name, _)| name).join(", ");
+                    let error =
+                        format!("no format that is known here; there are {names}, and pattern for others");
+                    return Err(syn::Error::new_spanned(&format, error));
+                };
+                self.rules.push(Rule::Format(name, Ident::new(known, format.span())));
+            }
             "check" => self.rules.push(Rule::Check(name, meta.value()?.parse()?)),
             _ => return Err(meta.error(UNKNOWN)),
         }
@@ -62,7 +134,7 @@ impl Options {
     }
 }
 
-const UNKNOWN: &str = "unknown; there are id, key, rename, default, above, min, below, max, min_len, max_len, one_of, pattern and check";
+const UNKNOWN: &str = "unknown; there are id, key, rename, default, strict, measure, above, min, below, max, min_len, max_len, one_of, pattern, format and check";
 
 /// The text of the doc comments, with line breaks but without what sets it off from the slashes.
 pub fn documentation(attributes: &[Attribute]) -> String {

@@ -4,7 +4,7 @@ use syn::{
     DataStruct, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Lifetime, Result, Type,
 };
 
-use crate::attribute::{Options, documentation};
+use crate::attribute::{Options, Whole, documentation};
 
 /// A struct that is to become a record.
 pub struct Shape<'i> {
@@ -14,6 +14,7 @@ pub struct Shape<'i> {
     pub lifetime: Lifetime,
     pub description: String,
     pub members: Vec<Member<'i>>,
+    pub whole: Whole,
 }
 
 pub struct Member<'i> {
@@ -36,6 +37,7 @@ impl<'i> Shape<'i> {
             lifetime: lifetime(&input.generics)?,
             description: documentation(&input.attrs),
             members: fields.named.iter().map(Member::parse).collect::<Result<_>>()?,
+            whole: Whole::parse(&input.attrs)?,
         };
         at_most_one(shape.members.iter().filter_map(|member| member.options.id.as_ref()), "id")?;
         at_most_one(shape.members.iter().filter_map(|member| member.options.key.as_ref()), "key")?;

@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use crate::attribute::Rule;
+use crate::attribute::{Measure, Rule};
 use crate::shape::{Member, Shape};
 
 /// The implementations that make a record of a struct.
@@ -23,9 +23,16 @@ fn header(shape: &Shape<'_>, of: &TokenStream) -> TokenStream {
 
 fn write_field(shape: &Shape<'_>) -> TokenStream {
     let (header, lifetime) = (header(shape, &quote!(Field)), &shape.lifetime);
-    let slots: Vec<_> = (0..shape.members.len()).map(|index| format_ident!("slot_{index}")).collect();
-    let fills =
-        shape.members.iter().zip(&slots).enumerate().map(|(index, (member, slot))| fill(index, member, slot));
+    // Whatever is wrong with a field's type is told where that stands: all that speaks of it has its span.
+    let slot =
+        |(index, member): (usize, &Member<'_>)| format_ident!("slot_{index}", span = member.kind.span());
+    let slots: Vec<_> = shape.members.iter().enumerate().map(slot).collect();
+    let fills = shape
+        .members
+        .iter()
+        .zip(&slots)
+        .enumerate()
+        .map(|(index, (member, slot))| fill(index, member, slot, shape.whole.strict));
     let names = shape.members.iter().map(|member| &member.name);
     let finishes = shape.members.iter().zip(&slots).map(|(member, slot)| finish(member, slot));
     let idents = shape.members.iter().map(|member| member.ident);
@@ -39,6 +46,8 @@ fn write_field(shape: &Shape<'_>) -> TokenStream {
                 at: &::sluicegate_sdk::At<'_>,
             ) -> ::core::result::Result<Self, ::sluicegate_sdk::json::Stop> {
                 reader.object(at, "model_type")?;
+                // Whether the fields of a record within another are strict is its own to say.
+                let strict_outside = reader.set_strict(false);
                 #(let mut #slots: ::sluicegate_sdk::Slot<#kinds> = ::sluicegate_sdk::Slot::Unseen;)*
                 let mut progress = ::sluicegate_sdk::json::Progress::new();
                 while let ::core::option::Option::Some(index) = reader.named(&[#(#names),*], &mut progress)? {
@@ -47,6 +56,7 @@ fn write_field(shape: &Shape<'_>) -> TokenStream {
                         _ => {}
                     }
                 }
+                reader.set_strict(strict_outside);
                 #(#finishes)*
                 match (#(#slots,)*) {
                     (#(::core::option::Option::Some(#slots),)*) => ::core::result::Result::Ok(Self { #(#idents: #slots),* }),
@@ -61,17 +71,26 @@ fn write_field(shape: &Shape<'_>) -> TokenStream {
     }
 }
 
-fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
+fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident, all_strict: bool) -> TokenStream {
     let name = &member.name;
     let checks = member.options.rules.iter().map(check);
-    // Where the type is none that a field can have, the error is to point at it.
-    let fill = quote_spanned!(member.kind.span()=> fill);
-    quote! {
-        #index => #slot.#fill(reader, at, #name, |value| {
+    let fill = quote_spanned! {member.kind.span()=>
+        #slot.fill(reader, at, #name, |value| {
             #(#checks)*
             let _ = value;
             ::core::result::Result::Ok(())
-        })?,
+        })
+    };
+    if !(all_strict || member.options.strict) {
+        return quote!(#index => #fill?,);
+    }
+    quote! {
+        #index => {
+            reader.set_strict(true);
+            let filled = #fill;
+            reader.set_strict(false);
+            filled?;
+        }
     }
 }
 
@@ -90,6 +109,9 @@ fn check(rule: &Rule) -> TokenStream {
             static PATTERN: ::sluicegate_sdk::rule::Pattern = ::sluicegate_sdk::rule::Pattern::new(#pattern);
             ::sluicegate_sdk::rule::pattern(value, &PATTERN)?;
         }},
+        Rule::Format(name, known) => {
+            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &::sluicegate_sdk::rule::#known)?;)
+        }
         Rule::Check(name, function) => {
             quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #function)?;)
         }
@@ -103,7 +125,7 @@ fn finish(member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
     } else {
         quote_spanned!(member.kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent)
     };
-    quote!(let #slot = #slot.finish(reader, at, #name, #absent);)
+    quote_spanned!(member.kind.span()=> let #slot = #slot.finish(reader, at, #name, #absent);)
 }
 
 fn property(member: &Member<'_>) -> TokenStream {
@@ -117,7 +139,7 @@ fn property(member: &Member<'_>) -> TokenStream {
     let required = if member.options.default {
         quote!(false)
     } else {
-        quote!(<#kind as ::sluicegate_sdk::Field<'_>>::absent().is_none())
+        quote_spanned!(kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent().is_none())
     };
     quote!((#name, #required, #schema #description #(#rules)*))
 }
@@ -139,8 +161,22 @@ fn keyword(rule: &Rule) -> TokenStream {
         }
         Rule::OneOf(_, choices) => quote!(.with_choice(&[#(#choices),*])),
         Rule::Pattern(_, pattern) => quote!(.with_text("pattern", #pattern)),
+        Rule::Format(_, known) => quote!(.with_text("format", ::sluicegate_sdk::rule::#known.name)),
         // JSON Schema has no word for it.
         Rule::Check(..) => quote!(),
+    }
+}
+
+fn count(Measure { meter, attributes }: &Measure) -> TokenStream {
+    quote_spanned!(meter.span()=> out.measure(&#meter, 1.0, [#(&self.#attributes),*]);)
+}
+
+fn measure(member: &Member<'_>, Measure { meter, attributes }: &Measure) -> TokenStream {
+    let ident = member.ident;
+    quote_spanned! {meter.span()=>
+        if let ::core::option::Option::Some(quantity) = ::sluicegate_sdk::Quantity::quantity(&self.#ident) {
+            out.measure(&#meter, quantity, [#(&self.#attributes),*]);
+        }
     }
 }
 
@@ -157,6 +193,11 @@ fn write_record(shape: &Shape<'_>) -> TokenStream {
     };
     let id = id.map(|member| say(member, format_ident!("id")));
     let key = key.map(|member| say(member, format_ident!("key")));
+    let counts = shape.whole.counts.iter().map(count);
+    let measures = shape
+        .members
+        .iter()
+        .flat_map(|member| member.options.measures.iter().map(|one| measure(member, one)));
     quote! {
         #header {
             const ID_FIELD: &'static str = #id_field;
@@ -171,6 +212,8 @@ fn write_record(shape: &Shape<'_>) -> TokenStream {
             fn identify(&self, out: &mut ::sluicegate_sdk::Out<'_>) {
                 #id
                 #key
+                #(#counts)*
+                #(#measures)*
                 let _ = (out, #(&self.#idents),*);
             }
 

@@ -13,11 +13,18 @@ pub(super) fn build(project: &Project, directory: &Path) -> Result<PathBuf, Buil
     match project.language {
         Language::Rust => return rust(directory),
         Language::Typescript | Language::Javascript => node(directory)?,
-        Language::Python => python(&project.name, directory)?,
+        Language::Python => python(&project.name, main(project, directory, "order.py")?, directory)?,
         Language::Go => go(&project.name, directory)?,
-        Language::C => c(&project.name, directory)?,
+        Language::C => c(&project.name, main(project, directory, "order.c")?, directory)?,
     }
     Ok(made)
+}
+
+/// The file with the rules, as the project names it; projects without a name for it have the template's.
+fn main<'p>(project: &'p Project, directory: &Path, default: &'p str) -> Result<&'p Path, BuildError> {
+    let main = project.main.as_deref().unwrap_or(Path::new(default));
+    let path = directory.join(main);
+    if path.is_file() { Ok(main) } else { Err(BuildError::NoMain { path }) }
 }
 
 const RUST_TARGET: &str = "wasm32-unknown-unknown";
@@ -63,11 +70,15 @@ fn node(directory: &Path) -> Result<(), BuildError> {
 const PYTHON_REMEDY: &str =
     "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt, in the project's directory";
 
-fn python(name: &str, directory: &Path) -> Result<(), BuildError> {
+fn python(name: &str, main: &Path, directory: &Path) -> Result<(), BuildError> {
     let mut tool = Command::new(of_environment("componentize-py", directory));
     // Without WASI: what calls it gets an error.
-    tool.args(["-d", "wit", "-w", "plugin", "componentize", "--stub-wasi", "order", "-o"])
+    tool.args(["-d", "wit", "-w", "plugin", "componentize", "--stub-wasi"])
+        .arg(main.file_stem().unwrap_or_default())
+        .arg("-o")
         .arg(format!("{name}.wasm"))
+        // Its own functions would bury what is wrong with the plugin.
+        .env("RUST_BACKTRACE", "0")
         .current_dir(directory);
     told(&mut tool, PYTHON_REMEDY).map(drop)
 }
@@ -100,7 +111,7 @@ fn go(name: &str, directory: &Path) -> Result<(), BuildError> {
 const ZIG_REMEDY: &str = "pip install ziglang, for python3 or in a .venv of the project";
 
 /// clang with its own C library, as Python's package ziglang brings it.
-fn c(name: &str, directory: &Path) -> Result<(), BuildError> {
+fn c(name: &str, main: &Path, directory: &Path) -> Result<(), BuildError> {
     let zig = |arguments: &[&str]| {
         let mut command = Command::new(of_environment("python3", directory));
         command.args(["-m", "ziglang"]).args(arguments).current_dir(directory);
@@ -115,7 +126,7 @@ fn c(name: &str, directory: &Path) -> Result<(), BuildError> {
     let mut compile = zig(&["cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-O2", "-s"]);
     // zig's own stack of 16 MiB would be part of each instance.
     compile.args(["-Wl,-z,stack-size=65536", "-Wall", "-Wextra", "-o", &output]);
-    compile.args(["order.c", "sluicegate/sluicegate.c", "bindings/plugin.c"]);
+    compile.arg(main).args(["sluicegate/sluicegate.c", "bindings/plugin.c"]);
     told(&mut compile, ZIG_REMEDY).map(drop)
 }
 

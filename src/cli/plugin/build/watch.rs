@@ -27,8 +27,8 @@ pub(super) fn run(directory: &Path, into: Option<&Path>) -> Exit {
             // What a build itself writes is no change.
             let told = match once(directory, into) {
                 Ok((_, text)) => print(text),
-                Err(BuildError::NoProject { path, reason }) if before.is_none() => {
-                    complain(BuildError::NoProject { path, reason });
+                Err(error) if before.is_none() && error.is_of_usage() => {
+                    complain(error);
                     return Exit::Usage;
                 }
                 Err(error) => {
@@ -47,11 +47,15 @@ pub(super) fn run(directory: &Path, into: Option<&Path>) -> Exit {
 
 /// What does not pass its own tests is not delivered. Whether it passes, and what is to be said.
 pub(super) fn once(directory: &Path, into: Option<&Path>) -> Result<(bool, String), BuildError> {
-    let built = build(directory)?;
-    let records = Some(directory.join("records.ndjson")).filter(|file| file.is_file());
+    if let Some(into) = into.filter(|into| !into.is_dir()) {
+        return Err(BuildError::NoDirectory { path: into.to_owned() });
+    }
     let untested = |reason| BuildError::Untested { reason };
+    let records = Some(directory.join("records.ndjson")).filter(|file| file.is_file());
+    let records = test::read(records.as_slice()).map_err(untested)?;
+    let built = build(directory)?;
     let piece = load(&built, BTreeMap::new(), None, false).map_err(|(_, reason)| untested(reason))?;
-    let reports = test::judge(&piece, records.as_slice()).map_err(untested)?;
+    let reports = test::judge(&piece, records).map_err(untested)?;
     let text = test::as_lines(&piece, &reports);
     match (test::is_well(&reports), into) {
         (false, _) => Ok((false, text)),

@@ -167,9 +167,11 @@ function colour(styles, reasons) {
 // --- plugins
 
 function showPlugins(scene) {
-  const { directory, plugins, refused } = scene.plugins;
+  const { directory, plugins, refused, loading } = scene.plugins;
   set(at("directory"), `From the directory ${directory}. ${plugins.length === 0 ? "None serves." : ""}`);
   sync(at("plugin-cards"), plugins, ({ file }) => file, pluginCard, (card, plugin) => showPlugin(card, plugin, scene));
+  at("loading").hidden = loading === null;
+  if (loading !== null) set(at("loading"), `${loading.file} is being compiled and tried since ${ago(scene, loading.since).replace(" ago", "")}.`);
   at("refused").hidden = refused.length === 0;
   sync(at("refused-files"), refused, ({ file }) => file, () => {
     const item = document.createElement("li");
