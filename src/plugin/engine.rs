@@ -1,6 +1,8 @@
 //! The engine that compiles and runs plugins, and the ticker that lets it look at the time.
 
 use parking_lot::Mutex;
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,9 +38,9 @@ impl Engine {
 
     /// For those who write plugins. Metered, its guests are slower by a third, as what they do is counted: the same on every
     /// machine. With a directory, what was compiled once is read the next time: wasmtime believes what it finds there, so it
-    /// has to be the user's own. Where it cannot be written, everything is compiled.
+    /// has to be the user's own. Where it is not, or cannot be written, everything is compiled.
     pub fn of_workshop(is_metered: bool, cache: Option<&Path>) -> wasmtime::Result<Engine> {
-        let cache = cache.and_then(|directory| {
+        let cache = cache.filter(|directory| is_private(directory)).and_then(|directory| {
             let mut config = CacheConfig::new();
             config.with_directory(directory);
             Cache::new(config).ok()
@@ -85,6 +87,15 @@ impl Engine {
         }
         Running { shared: &self.ticker.shared }
     }
+}
+
+/// Makes a directory, and says whether nobody but the user of this process can write there.
+fn is_private(directory: &Path) -> bool {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let metadata = made.and_then(|()| directory.metadata());
+    metadata.is_ok_and(|metadata| {
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+    })
 }
 
 /// A guest is running.

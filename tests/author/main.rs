@@ -179,7 +179,8 @@ fn a_new_project_is_whole_and_has_its_name_everywhere() {
     let directory = here();
     let (code, out, _) = told(directory.path(), &["plugin", "new", "web-orders", "--lang", "rust"], "");
     assert_eq!(code, 0);
-    assert!(out.contains("cd web-orders\n  sluicegate plugin build\n"), "{out}");
+    let next = "cd web-orders\n  rustup target add wasm32-unknown-unknown\n  sluicegate plugin build\n";
+    assert!(out.contains(next), "{out}");
     let project = directory.path().join("web-orders");
     let read = |path: &str| fs::read_to_string(project.join(path)).unwrap();
     assert!(read("Cargo.toml").contains("name = \"web-orders\""));

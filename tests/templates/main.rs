@@ -30,7 +30,7 @@ fn run(command: &mut Command) -> String {
 
 fn sluicegate(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
-    command.args(arguments).current_dir(directory);
+    command.args(arguments).current_dir(directory).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

@@ -7,12 +7,13 @@ import json
 import pathlib
 import sys
 import unittest
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "examples/templates/python"))
 
 from sluicegate import Field, Plugin, Record
+from sluicegate.form import FORMATS
 from sluicegate.record import reader
 
 LINES = (HERE.parents[1] / "tests/pydantic/scalars.tsv").read_text(encoding="utf-8").splitlines()[1:]
@@ -32,7 +33,7 @@ def as_json(how: str, text: str) -> str:
 def shown(value) -> str:
     if isinstance(value, datetime):
         offset = value.utcoffset()
-        zoned = value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC) - (offset or timedelta())
+        zoned = value.replace(tzinfo=timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc) - (offset or timedelta())
         return f"{zoned // timedelta(microseconds=1)} {'-' if offset is None else offset // timedelta(seconds=1)}"
     return value.isoformat()
 
@@ -49,7 +50,8 @@ class Dates(unittest.TestCase):
             how, text, _, _, _, moment, day = line.split("\t")
             value = as_json(how, text)
             with self.subTest(line):
-                self.assertEqual(judged("moment", value), moment)
+                # A time without an offset is taken as UTC.
+                self.assertEqual(judged("moment", value), f"{moment[:-1]}0" if moment.endswith(" -") else moment)
                 self.assertEqual(judged("day", value), day)
 
     def test_other_values_are_of_the_wrong_type(self):
@@ -62,11 +64,93 @@ class Dates(unittest.TestCase):
         self.assertEqual(properties["day"], {"type": ["string", "null"], "format": "date"})
 
 
+GOOD = {
+    "email": ["a@b", "first.last+tag@mail.example.org", "!#$%&'*+/=?^_`{|}~-.@a-b.c"],
+    "hostname": ["a", "a.b", "3com.com", "a" * 63],
+    "ipv4": ["0.0.0.0", "192.0.2.255"],
+    "ipv6": ["::", "2001:db8::1", "::ffff:192.0.2.1"],
+    "uuid": [
+        "67e55044-10b1-426f-9247-bb680e5fe0c8",
+        "67E5504410B1426F9247BB680E5FE0C8",
+        "{67e55044-10b1-426f-9247-bb680e5fe0c8}",
+        "urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8",
+    ],
+    "uri": [
+        "https://example.org", "https://user:pass@example.org:8443/a/b?c=d&e=%20#f?/g", "mailto:a@example.org",
+        "urn:isbn:0451450523", "ftp://[2001:db8::7]:21/a", "file:///etc/hosts", "a:", "http://a:/", "tel:+1-816-555-1212",
+    ],
+}
+BAD = {
+    "email": ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@-b.c", "a@b-.c", "a@b..c", "ä@b.c", "a@b.c ", "a@b.c\n"],
+    "hostname": ["", ".", "a.", "a_b", "-a", "a-", "ä", "a" * 64, ".".join(["a" * 63] * 4), "a\n"],
+    "ipv4": ["", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "::1"],
+    "ipv6": ["", "1.2.3.4", ":::", "[::1]", "fe80::1%eth0", "1:2:3:4:5:6:7"],
+    "uuid": [
+        "", "x", "urn:uuid:{67e55044-10b1-426f-9247-bb680e5fe0c8}", "{67e5504410b1426f9247bb680e5fe0c8}",
+        "{67e55044-10b1-426f-9247-bb680e5fe0c8", "67e55044-10b1-426f-9247-bb680e5fe0c8}",
+        "67e55044-10b1-426f-9247-bb680e5fe0c80", "67e55044_10b1_426f_9247_bb680e5fe0c8",
+    ],
+    "uri": [
+        "", "example.org", "//example.org/a", "1a://b", ":a", "http://a b", "http://a/%2", "http://a/%zz", "http://ä",
+        "http://[::1", "http://[::1]a", "http://[x]", "http://a:b", "http://a/[", "http://a#b#c", 'http://a/"', "http://a@b@c",
+    ],
+}
+
+
+class Formats(unittest.TestCase):
+    """The same texts as in the tests of the Rust SDK's formats."""
+
+    def test_each_format_takes_what_it_should(self):
+        for name, texts in GOOD.items():
+            for text in texts:
+                self.assertTrue(FORMATS[name].matches(text), f"{text!r} is {name}")
+        for name, texts in BAD.items():
+            for text in texts:
+                self.assertFalse(FORMATS[name].matches(text), f"{text!r} is no {name}")
+
+    def test_a_long_text_takes_no_long_time(self):
+        for form in FORMATS.values():
+            for text in ("a" * 1_000_000, "a." * 500_000, "http://" + "a:" * 500_000, "a:" + "%20" * 300_000):
+                form.matches(text)
+
+    def test_a_format_is_a_rule(self):
+        class Contact(Record):
+            email: str = Field(format="email")
+
+        _, faults = reader(Contact)('{"email": "a"}')
+        self.assertEqual([(one.pointer, one.code, one.message) for one in faults], [("/email", "value_error", "must be an e-mail address")])
+        self.assertEqual(Contact.schema()["properties"]["email"], {"type": "string", "format": "email"})
+        with self.assertRaisesRegex(TypeError, "there is no format 'iban': use one of email, hostname"):
+            Field(format="iban")
+
+
+class Settings(unittest.TestCase):
+    def test_a_value_that_cannot_be_read_is_told_when_the_plugin_is_loaded(self):
+        plugin = Plugin("a", version="1.0.0")
+        limit = plugin.setting("limit", "What it is", "5", type=int)
+        self.assertEqual(limit.get(), 5)
+        limit.read = {"limit": "soon"}.get
+        with self.assertRaisesRegex(ValueError, "the setting limit cannot be 'soon': invalid literal for int"):
+            limit.check()
+        with self.assertRaisesRegex(ValueError, "the setting other cannot be 'x'"):
+            plugin.setting("other", "Wrong from the start", "x", type=float)
+
+
 class Labelled(Record):
     labels: dict[str, int] = Field(min_length=1, max_length=2)
 
 
+class Defaulted(Record):
+    labels: dict[str, int] = Field(default={})
+
+
 class Maps(unittest.TestCase):
+    def test_a_default_is_each_records_own(self):
+        for _ in range(2):
+            record, _ = reader(Defaulted)("{}")
+            self.assertEqual(record.labels, {})
+            record.labels["a"] = 1
+
     def faults(self, text: str):
         _, faults = reader(Labelled)(f'{{"labels": {text}}}')
         return [(one.pointer, one.code) for one in faults]

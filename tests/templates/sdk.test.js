@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 
 const here = (path) => new URL(path, import.meta.url);
 const { SDK } = process.env;
-const { date, datetime, integer, list, map, number, object, optional, plugin, route, text } = await import(
+const { date, datetime, integer, list, map, number, object, optional, plugin, readNumber, route, setting, text } = await import(
   SDK ? pathToFileURL(SDK) : here("../../examples/templates/javascript/sdk/sdk.js")
 );
 
@@ -253,4 +253,23 @@ test("a number in a text has an end", () => {
   assert.equal(faults(number(), `"${"0".repeat(4_999)}1"`), undefined);
   assert.deepEqual(faults(number(), `"${"0".repeat(5_000)}1"`), [" float_parsing"]);
   assert.deepEqual(faults(integer(), `"${"1".repeat(1_000_000)}"`), [" int_parsing"]);
+});
+
+test("a setting that cannot be read is told when the plugin is described", () => {
+  const served = (fallback) => {
+    const limit = setting("limit", { default: fallback, read: readNumber });
+    const { descriptor } = plugin({ name: "a", version: "1.0.0", routes: [], settings: [limit] });
+    return { limit, descriptor };
+  };
+  const { limit, descriptor } = served("5");
+  assert.deepEqual([limit.value, descriptor.describe().settings[0].default], [5, "5"]);
+  const thrown = (fallback) => {
+    try {
+      served(fallback).descriptor.describe();
+    } catch (error) {
+      return error;
+    }
+  };
+  assert.equal(thrown("soon"), 'the setting limit cannot be "soon": it is no number');
+  assert.equal(thrown(undefined), undefined);
 });

@@ -394,7 +394,38 @@ fn strict_values_are_judged_as_pydantic_does() {
             assert_eq!(codes(member, value), expected, "{member} {value}");
         }
     }
+    for (text, expected) in [
+        ("86400", "well"),
+        ("-86400", "well"),
+        ("+0", "well"),
+        ("1654646400000", "well"),
+        ("86401", "date_parsing"),
+        ("86400.0", "date_parsing"),
+        ("0.0e-00001", "date_parsing"),
+    ] {
+        assert_eq!(codes("day", &format!("\"{text}\"")), expected, "{text}");
+    }
+    assert_eq!(codes("moment", "\"1.5e-00001\""), "well");
     assert_eq!(codes("nested", r#"{"number": "1"}"#), "well");
     assert_eq!(codes("whole", "99999999999999999999"), "int_parsing_size");
     assert_eq!(codes("small", "256"), "less_than_equal");
+}
+
+macro_rules! of_a_macro {
+    ($name:ident, $kind:ident, $least:expr) => {
+        #[derive(Record)]
+        struct $name {
+            #[field(strict, min = $least, check = even)]
+            number: $kind,
+        }
+    };
+}
+
+of_a_macro!(Numbered, i64, 2);
+
+#[test]
+fn a_macro_of_the_plugins_own_may_write_a_record() {
+    let read = |text| Body::Text(text).json::<Numbered>().map(|numbered| numbered.number);
+    assert_eq!(read(r#"{"number": 4}"#), Ok(4));
+    assert_eq!(read(r#"{"number": 0}"#).unwrap_err()[0].code, "greater_than_equal");
 }

@@ -15,6 +15,16 @@ pub(super) enum Language {
 }
 
 impl Language {
+    /// What brings the tools into a new project, where they belong to it and a build does not bring them.
+    pub fn tools(self) -> Option<&'static str> {
+        match self {
+            Language::Python => Some("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"),
+            Language::C => Some("python3 -m venv .venv && .venv/bin/pip install ziglang"),
+            Language::Rust => Some("rustup target add wasm32-unknown-unknown"),
+            Language::Typescript | Language::Javascript | Language::Go => None,
+        }
+    }
+
     /// As people write it.
     pub fn title(self) -> &'static str {
         match self {

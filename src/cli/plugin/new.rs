@@ -57,8 +57,9 @@ pub(super) fn run(arguments: &NewArguments) -> Exit {
         }
     }
     let shown = directory.display();
+    let tools = lang.tools().map_or(String::new(), |tools| format!("\n  {tools}"));
     let text = format!(
-        "{shown} is a plugin in {}: its README.md says what it needs. Next:\n\n  cd {shown}\n  sluicegate plugin build\n  \
+        "{shown} is a plugin in {}: its README.md says what it needs. Next:\n\n  cd {shown}{tools}\n  sluicegate plugin build\n  \
          sluicegate plugin test {name}.wasm --records records.ndjson",
         lang.title()
     );

@@ -76,6 +76,7 @@ const PYTHON: Files = files![
     "plugin.toml",
     "requirements.txt",
     "sluicegate/__init__.py",
+    "sluicegate/form.py",
     "sluicegate/guest.py",
     "sluicegate/moment.py",
     "sluicegate/plugin.py",

@@ -96,12 +96,22 @@ impl CaseFile {
     pub fn of(self, piece: &Piece) -> Result<Vec<Case>, Vec<String>> {
         let (mut cases, mut problems) = (Vec::new(), Vec::new());
         for Unrouted { origin, path, example, pointers } in self.lines {
-            match route(piece, path.as_deref()) {
+            match route(piece, path.as_deref()).and_then(|route| known(piece, &example).map(|()| route)) {
                 Ok(route) => cases.push(Case { origin, route, example, pointers }),
                 Err(problem) => problems.push(format!("{origin}: {problem}")),
             }
         }
         if problems.is_empty() { Ok(cases) } else { Err(problems) }
+    }
+}
+
+/// A setting that there is none of would prove nothing.
+fn known(piece: &Piece, example: &Example) -> Result<(), String> {
+    let keys: Vec<&str> = piece.settings.iter().map(|(key, ..)| key.as_str()).collect();
+    match example.settings.iter().find(|(key, _)| !keys.contains(&key.as_str())) {
+        None => Ok(()),
+        Some((key, _)) if keys.is_empty() => Err(format!("the plugin has no setting {key}; it has none")),
+        Some((key, _)) => Err(format!("the plugin has no setting {key}; it has {}", keys.join(", "))),
     }
 }
 

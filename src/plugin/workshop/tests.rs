@@ -1,5 +1,6 @@
 use super::*;
 use crate::plugin::tests::fixture;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn repository(path: &str) -> PathBuf {
@@ -120,6 +121,15 @@ fn everything_wrong_with_a_file_of_records_is_told_by_its_line() {
     let elsewhere =
         CaseFile::read("r", "{\"record\": 1, \"expect\": \"accept\", \"route\": \"/x\"}").unwrap();
     assert_eq!(elsewhere.of(&piece).unwrap_err(), ["r:1: the plugin has no route /x; it has /hostile"]);
+    let unknown = "{\"record\": 1, \"expect\": \"accept\", \"settings\": {\"nope\": \"1\"}}";
+    let problems = CaseFile::read("r", unknown).unwrap().of(&piece).unwrap_err();
+    assert_eq!(problems, ["r:1: the plugin has no setting nope; it has none"]);
+    let financial = load(&repository("plugins/financial-transaction.wasm"), &[]).unwrap();
+    let problems = CaseFile::read("r", unknown).unwrap().of(&financial).unwrap_err();
+    assert!(
+        problems[0].starts_with("r:1: the plugin has no setting nope; it has large_amount, "),
+        "{problems:?}"
+    );
     let empty = CaseFile::read("r", "\n \n").unwrap_err();
     assert!(
         empty[0].starts_with("r: it holds no records; write a line for each, e.g. {\"record\""),
@@ -171,6 +181,15 @@ fn what_was_compiled_once_is_read_the_next_time_and_what_spoils_there_does_no_ha
     let written = std::fs::metadata(&first[0]).unwrap().modified().unwrap();
     judged(&load(), "{\"record\": {\"do\": \"ok\"}, \"expect\": \"accept\"}");
     assert_eq!(std::fs::metadata(&first[0]).unwrap().modified().unwrap(), written, "it was compiled again");
+    let others = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(directory.path().join("compiled"), others).unwrap();
+    std::fs::remove_file(&first[0]).unwrap();
+    load();
+    assert!(compiled().is_empty(), "what others can write is not used");
+    let own = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(directory.path().join("compiled"), own).unwrap();
+    load();
+    assert_eq!(compiled(), first);
     std::fs::write(&first[0], "spoilt").unwrap();
     judged(&load(), "{\"record\": {\"do\": \"ok\"}, \"expect\": \"accept\"}");
 }

@@ -34,18 +34,39 @@ function meter(name, kind, rules) {
   return { name, kind, description, unit, attributes: [...attributes], counts, extensions: [] };
 }
 
-/** What an operator may set, or must if there is no default. Read `value` inside of `judge`. */
+/**
+ * What an operator may set, or must if there is no default. Read `value` inside of `judge`. `read` makes it of the text, such as
+ * `readNumber`: what that throws for is refused when the plugin is loaded, before it serves.
+ */
 export function setting(key, rules = {}) {
-  const { description = "", default: fallback, secret = false } = rules;
+  const { description = "", default: fallback, secret = false, read = (text) => text } = rules;
   return {
     key,
     description,
     default: fallback,
     secret,
     get value() {
-      return host.get(key) ?? fallback ?? "";
+      return read(host.get(key) ?? fallback ?? "");
+    },
+    check() {
+      const text = host.get(key) ?? fallback;
+      try {
+        text === undefined || read(text);
+      } catch (error) {
+        const shown = secret ? "its value" : JSON.stringify(text);
+        throw clean(`the setting ${key} cannot be ${shown}: ${error.message}`);
+      }
     },
   };
+}
+
+/** For a setting's `read`. */
+export function readNumber(text) {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number)) {
+    throw new Error("it is no number");
+  }
+  return number;
 }
 
 /** A record that is accepted. A text is taken as it is, anything else becomes JSON. */
@@ -271,7 +292,12 @@ export function plugin(rules) {
     extensions: [],
   };
   return {
-    descriptor: { describe: () => manifest },
+    descriptor: {
+      describe() {
+        settings.forEach((one) => one.check());
+        return manifest;
+      },
+    },
     rules: {
       judge(request, items) {
         const route = routes[request.route];

@@ -51,9 +51,11 @@ def exports(plugin: Plugin):
         def describe(self):
             wire()
             try:
+                for setting in plugin.settings:
+                    setting.check()
                 return _manifest(plugin)
             except Exception as error:
-                raise Err(f"{type(error).__name__}: {error}") from None
+                raise Err(str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}") from None
 
     class Rules:
         def judge(self, request, items):

@@ -1,4 +1,5 @@
-"""Dates and times, read as Pydantic reads them in lax mode."""
+"""Dates and times, read as Pydantic reads them in lax mode, but that a time without an offset is taken as UTC: times with and
+without one could not be compared."""
 
 import math
 import re
@@ -23,7 +24,7 @@ class Wrong(Exception):
 
 
 def to_datetime(value) -> datetime:
-    """Raises `Wrong` with Pydantic's code. A text without an offset gives a time without one."""
+    """Raises `Wrong` with Pydantic's code."""
     if type(value) is str:
         code = "datetime_from_date_parsing"
     elif type(value) in (int, float):
@@ -127,10 +128,8 @@ def _from_iso(text: str) -> datetime:
     return datetime(int(year), int(month), int(day), hour, minute, second, micros, zone)
 
 
-def _zone(offset: str | None) -> timezone | None:
-    if offset is None:
-        return None
-    if offset in "Zz":
+def _zone(offset: str | None) -> timezone:
+    if offset is None or offset in "Zz":
         return timezone.utc
     hours, minutes = int(offset[1:3]), int(offset[-2:])
     if hours > 23 or minutes > 59:

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import pathlib
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple, get_type_hints
 
 from .record import NotJson, Record, Violation, reader
@@ -54,16 +56,26 @@ class Instrument(NamedTuple):
 class Setting:
     """Something an operator may or must set."""
 
-    def __init__(self, key: str, description: str, default: str | None, secret: bool):
-        self.key, self.description, self.default, self.secret = key, description, default, secret
+    def __init__(self, key: str, description: str, default: str | None, secret: bool, kind: Callable[[str], Any]):
+        self.key, self.description, self.default, self.secret, self.kind = key, description, default, secret, kind
         self.read: Callable[[str], str | None] = lambda key: None
 
-    def get(self) -> str:
+    def get(self) -> Any:
         """What the operator gave, or the default. Read it in `judge`, not when the module is loaded."""
         given = self.read(self.key)
         if given is None and self.default is None:
             raise LookupError(f"the setting {self.key} has no value: the operator must give it one")
-        return self.default if given is None else given
+        return self.kind(self.default if given is None else given)
+
+    def check(self) -> None:
+        """Raises ValueError if what is given cannot be read: the plugin does not go live then."""
+        given = self.read(self.key)
+        for text in [self.default] if given is None else [given]:
+            try:
+                text is None or self.kind(text)
+            except Exception as error:
+                shown = "its value" if self.secret else repr(text)
+                raise ValueError(f"the setting {self.key} cannot be {shown}: {error}") from None
 
 
 class Request(NamedTuple):
@@ -73,6 +85,11 @@ class Request(NamedTuple):
     parameters: dict = {}
     headers: dict = {}
     caller: str | None = None
+
+    @property
+    def received(self) -> datetime:
+        """When the request came; `received_at` is the same in milliseconds since 1970."""
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=self.received_at)
 
 
 class Out:
@@ -158,6 +175,16 @@ class Route(NamedTuple):
         return out
 
 
+def _mismatch(name: str, out: Out, wanted: tuple, codes) -> list[str]:
+    """A code may stand behind its pointer: `greater_than`, `/total greater_than`."""
+    found = out.violations if out.verdict == "reject" else out.warnings if out.verdict == "warn" else []
+    with_pointers = any(" " in code for code in codes)
+    told = sorted(f"{one.pointer} {one.code}" if with_pointers else one.code for one in found)
+    if (out.verdict, told) == wanted:
+        return []
+    return [f"{name} is to be {wanted}, and is {(out.verdict, told)} {out.failed or ''}".rstrip()]
+
+
 def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace.tb_next is not None:
@@ -195,9 +222,19 @@ class Plugin:
         self.instruments.append(made)
         return made
 
-    def setting(self, key: str, description: str, default: str | None = None, *, secret: bool = False) -> Setting:
-        """Without a default the operator must give a value."""
-        made = Setting(key, description, default, secret)
+    def setting(
+        self,
+        key: str,
+        description: str,
+        default: str | None = None,
+        *,
+        secret: bool = False,
+        type: Callable[[str], Any] = str,
+    ) -> Setting:
+        """Without a default the operator must give a value. `type` makes what `get` gives of the text: `int`, `float`, or a
+        function that raises ValueError for what it cannot read. Such a value is told when the plugin is loaded."""
+        made = Setting(key, description, default, secret, type)
+        made.check()
         self.settings.append(made)
         return made
 
@@ -221,6 +258,40 @@ class Plugin:
         """Judges a record, a dict or a text: for tests."""
         text = record if isinstance(record, str) else json.dumps(record)
         return self.routes[route].judge(text, Out(request, attributes or {}))
+
+    def mismatches(self, records) -> list[str]:
+        """What comes out otherwise than it should, of the examples and of the lines of a file such as records.ndjson: for
+        tests."""
+        told = []
+        for route, served in enumerate(self.routes):
+            for example in served.examples:
+                out = self.judge(example.text, route=route)
+                wanted = (example.expect, sorted(example.codes))
+                told += _mismatch(f"example {example.name}", out, wanted, wanted[1])
+        lines = pathlib.Path(records).read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                told += self._mismatch_of_line(number, json.loads(line))
+        return told
+
+    def _mismatch_of_line(self, number: int, line: dict) -> list[str]:
+        paths = [route.path.rstrip("/") for route in self.routes]
+        request = Request(
+            line.get("received_at_ms", 0), {}, line.get("headers", {}), line.get("caller")
+        )
+        given = line.get("settings", {})
+        before = [setting.read for setting in self.settings]
+        for setting in self.settings:
+            setting.read = given.get
+        try:
+            text = line["text"] if "text" in line else json.dumps(line["record"], ensure_ascii=False)
+            out = self.judge(text, route=paths.index(line["route"].rstrip("/")) if "route" in line else 0, request=request)
+        finally:
+            for setting, read in zip(self.settings, before):
+                setting.read = read
+        expect = line["expect"]
+        verdict, codes = next(iter(expect.items())) if isinstance(expect, dict) else (expect, [])
+        return _mismatch(f"line {number} {line.get('name', '')}".rstrip(), out, (verdict, sorted(codes)), codes)
 
     def exports(self):
         """The two classes that the gateway calls."""

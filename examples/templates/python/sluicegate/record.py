@@ -11,6 +11,7 @@ import types
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from .form import FORMATS
 from .moment import Wrong, to_date, to_datetime
 
 # Nobody reads a thousand faults, and a list of a million wrong elements must not become a huge answer.
@@ -47,6 +48,7 @@ class _Rules(NamedTuple):
     min_length: int | None
     max_length: int | None
     pattern: str | None
+    format: str | None
 
 
 def Field(
@@ -61,10 +63,13 @@ def Field(
     min_length: int | None = None,
     max_length: int | None = None,
     pattern: str | None = None,
+    format: str | None = None,
 ) -> Any:
     """The rules of a field, as Pydantic names them. A field with a default may be left out. The alias is the
-    member's name in JSON."""
-    return _Rules(default, alias, description, gt, ge, lt, le, min_length, max_length, pattern)
+    member's name in JSON. `format` is one of email, hostname, ipv4, ipv6, uri, uuid."""
+    if format is not None and format not in FORMATS:
+        raise TypeError(f"there is no format {format!r}: use one of {', '.join(FORMATS)}, or pattern")
+    return _Rules(default, alias, description, gt, ge, lt, le, min_length, max_length, pattern, format)
 
 
 class Record:
@@ -118,7 +123,8 @@ class Record:
                 if given is not _ABSENT:
                     members[name] = read_field(given, (at, member), faults)
                 elif default is not _ABSENT:
-                    members[name] = default
+                    # What a rule puts into one record is not in the next.
+                    members[name] = default.copy() if type(default) in (list, dict) else default
                 else:
                     _fault(faults, (at, member), "missing", "is missing")
             return record
@@ -262,6 +268,7 @@ def _or_null(read, schema):
 def _text(rules):
     low, high = rules.min_length or 0, rules.max_length
     search = re.compile(_whole_end(rules.pattern)).search if rules.pattern else None
+    form = FORMATS.get(rules.format)
 
     def read(value, at, faults):
         if type(value) is not str:
@@ -276,9 +283,11 @@ def _text(rules):
         if search is not None and search(value) is None:
             message = f"must match {rules.pattern}"
             return _fault(faults, at, "string_pattern_mismatch", message, pattern=rules.pattern)
+        if form is not None and not form.matches(value):
+            return _fault(faults, at, form.code, form.says, format=rules.format)
         return value
 
-    given = {"minLength": rules.min_length, "maxLength": high, "pattern": rules.pattern}
+    given = {"minLength": rules.min_length, "maxLength": high, "pattern": rules.pattern, "format": rules.format}
     return read, _schema("string", given)
 
 

@@ -79,21 +79,46 @@ function meter<A extends readonly string[]>(
   return { name, kind, description, unit, attributes: [...attributes], counts, extensions: [] };
 }
 
-/** What an operator may set, or must if there is no default. Read `value` inside of `judge`. */
-export function setting(
+/**
+ * What an operator may set, or must if there is no default. Read `value` inside of `judge`. `read` makes it of the text, such as
+ * `readNumber`: what that throws for is refused when the plugin is loaded, before it serves.
+ */
+export function setting<T = string>(
   key: string,
-  rules: Described & { readonly default?: string; readonly secret?: boolean } = {},
-): Setting & { readonly value: string } {
-  const { description = "", default: fallback, secret = false } = rules;
+  rules: Described & {
+    readonly default?: string;
+    readonly secret?: boolean;
+    readonly read?: (text: string) => T;
+  } = {},
+): Setting & { readonly value: T; check(): void } {
+  const { description = "", default: fallback, secret = false, read = (text) => text as T } = rules;
   return {
     key,
     description,
     default: fallback,
     secret,
     get value() {
-      return host.get(key) ?? fallback ?? "";
+      return read(host.get(key) ?? fallback ?? "");
+    },
+    check() {
+      const text = host.get(key) ?? fallback;
+      try {
+        text === undefined || read(text);
+      } catch (error) {
+        const shown = secret ? "its value" : JSON.stringify(text);
+        throw clean(`the setting ${key} cannot be ${shown}: ${(error as Error).message}`);
+      }
     },
   };
+}
+
+/** For a setting's `read`. */
+export function readNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number)) {
+    throw new Error("it is no number");
+  }
+  return number;
 }
 
 /** A record that is accepted. A text is taken as it is, anything else becomes JSON. */
@@ -319,7 +344,7 @@ interface PluginRules {
   readonly description?: string;
   readonly routes: readonly AnyRoute[];
   readonly instruments?: readonly Instrument[];
-  readonly settings?: readonly Setting[];
+  readonly settings?: readonly (Setting & { check(): void })[];
   /** The HTTP headers that `out.request.headers` is to have, in small letters. */
   readonly requestHeaders?: readonly string[];
 }
@@ -356,7 +381,12 @@ export function plugin(rules: PluginRules): Plugin {
     extensions: [],
   };
   return {
-    descriptor: { describe: () => manifest },
+    descriptor: {
+      describe() {
+        settings.forEach((one) => one.check());
+        return manifest;
+      },
+    },
     rules: {
       judge(request, items) {
         const route = routes[request.route]!;

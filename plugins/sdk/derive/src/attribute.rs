@@ -93,6 +93,16 @@ impl Options {
         Ok(options)
     }
 
+    /// Nothing is said but a name.
+    pub fn is_only_named(&self) -> bool {
+        self.id.is_none()
+            && self.key.is_none()
+            && !self.default
+            && !self.strict
+            && self.measures.is_empty()
+            && self.rules.is_empty()
+    }
+
     fn add(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let Some(name) = meta.path.get_ident().cloned() else { return Err(meta.error(UNKNOWN)) };
         match name.to_string().as_str() {

@@ -10,14 +10,19 @@ pub fn write(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
     if let Some(parameter) = input.generics.params.first() {
         return Err(Error::new_spanned(parameter, "a choice takes no parameters"));
     }
+    if let Some(attribute) = input.attrs.iter().find(|attribute| attribute.path().is_ident("record")) {
+        return Err(Error::new_spanned(attribute, "a choice takes nothing of a record's"));
+    }
     let mut variants = Vec::new();
     for variant in &data.variants {
         let Fields::Unit = variant.fields else {
             return Err(Error::new_spanned(&variant.fields, "a choice's variants have no fields"));
         };
-        let name = Options::parse(&variant.attrs)?
-            .rename
-            .map_or_else(|| snake_case(&variant.ident), |name| name.value());
+        let options = Options::parse(&variant.attrs)?;
+        if !options.is_only_named() {
+            return Err(Error::new_spanned(&variant.ident, "a choice's variants take nothing but rename"));
+        }
+        let name = options.rename.map_or_else(|| snake_case(&variant.ident), |name| name.value());
         variants.push((&variant.ident, name));
     }
     let (idents, names): (Vec<_>, Vec<_>) = variants.into_iter().unzip();

@@ -12,15 +12,17 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 ///
 /// On a field, `#[field(…)]` takes any of: `id` (the record's own identifier), `key` (its Kafka key), `rename = "…"`,
 /// `default` (what `Default` says, if it is not there), `strict` (the value is not converted, nor are a list's elements:
-/// Pydantic's strict mode), `measure = METER(field, …)` (the field's number is measured, with these fields as the meter's
-/// attributes; nothing if it is absent) and the rules `above`, `min`, `below`, `max` (numbers),
-/// `min_len`, `max_len` (texts and lists), `one_of("…", …)`, `pattern = "…"` (a regular expression that the text has to
-/// hold somewhere: `^` and `$` are its ends), `format = "…"` (`email`, `hostname`, `ipv4`, `ipv6`, `uri`, `uuid`) and `check = function`, which says of a value `Err((code, message))` if it is
-/// wrong. Doc comments become descriptions.
+/// as in Pydantic's strict mode, where only `ConfigDict(strict=True)` has them so), `measure = METER(field, …)` (the
+/// field's number is measured, with these fields as the meter's attributes; nothing if it is absent) and the rules
+/// `above`, `min`, `below`, `max` (numbers), `min_len`, `max_len` (texts and lists), `one_of("…", …)`, `pattern = "…"`
+/// (a regular expression that the text has to hold somewhere: `^` and `$` are its ends), `format = "…"` (`email`,
+/// `hostname`, `ipv4`, `ipv6`, `uri`, `uuid`) and `check = function`, which says of a value `Err((code, message))` if
+/// it is wrong. Doc comments become descriptions.
 ///
 /// On the struct, `#[record(…)]` takes `strict` (all of its fields are) and `count = METER(field, …)`, which counts the
 /// record. Whatever is measured so is measured of each record that could be read; which verdicts an instrument takes is said
-/// by its `counts`: those of accepted records, if it says nothing.
+/// by its `counts`: those of accepted records, if it says nothing. Only the record that is a route's own is measured, not one
+/// within it.
 #[proc_macro_derive(Record, attributes(field, record))]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -1,9 +1,15 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::attribute::{Measure, Rule};
 use crate::shape::{Member, Shape};
+
+/// Errors are told where the span is; names mean what they mean in what is written here, also where a macro of the plugin's own
+/// wrote the struct.
+fn here(span: Span) -> Span {
+    span.resolved_at(Span::call_site())
+}
 
 /// The implementations that make a record of a struct.
 pub fn write(shape: &Shape<'_>) -> TokenStream {
@@ -24,8 +30,9 @@ fn header(shape: &Shape<'_>, of: &TokenStream) -> TokenStream {
 fn write_field(shape: &Shape<'_>) -> TokenStream {
     let (header, lifetime) = (header(shape, &quote!(Field)), &shape.lifetime);
     // Whatever is wrong with a field's type is told where that stands: all that speaks of it has its span.
-    let slot =
-        |(index, member): (usize, &Member<'_>)| format_ident!("slot_{index}", span = member.kind.span());
+    let slot = |(index, member): (usize, &Member<'_>)| {
+        format_ident!("slot_{index}", span = here(member.kind.span()))
+    };
     let slots: Vec<_> = shape.members.iter().enumerate().map(slot).collect();
     let fills = shape
         .members
@@ -74,7 +81,7 @@ fn write_field(shape: &Shape<'_>) -> TokenStream {
 fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident, all_strict: bool) -> TokenStream {
     let name = &member.name;
     let checks = member.options.rules.iter().map(check);
-    let fill = quote_spanned! {member.kind.span()=>
+    let fill = quote_spanned! {here(member.kind.span())=>
         #slot.fill(reader, at, #name, |value| {
             #(#checks)*
             let _ = value;
@@ -97,23 +104,23 @@ fn fill(index: usize, member: &Member<'_>, slot: &syn::Ident, all_strict: bool) 
 fn check(rule: &Rule) -> TokenStream {
     match rule {
         Rule::Limit(name, limit) => {
-            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, (#limit) as _)?;)
+            quote_spanned!(here(name.span())=> ::sluicegate_sdk::rule::#name(value, (#limit) as _)?;)
         }
         Rule::Length(name, limit) => {
-            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #limit)?;)
+            quote_spanned!(here(name.span())=> ::sluicegate_sdk::rule::#name(value, #limit)?;)
         }
         Rule::OneOf(name, choices) => {
-            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &[#(#choices),*])?;)
+            quote_spanned!(here(name.span())=> ::sluicegate_sdk::rule::#name(value, &[#(#choices),*])?;)
         }
-        Rule::Pattern(name, pattern) => quote_spanned! {name.span()=> {
+        Rule::Pattern(name, pattern) => quote_spanned! {here(name.span())=> {
             static PATTERN: ::sluicegate_sdk::rule::Pattern = ::sluicegate_sdk::rule::Pattern::new(#pattern);
             ::sluicegate_sdk::rule::pattern(value, &PATTERN)?;
         }},
         Rule::Format(name, known) => {
-            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, &::sluicegate_sdk::rule::#known)?;)
+            quote_spanned!(here(name.span())=> ::sluicegate_sdk::rule::#name(value, &::sluicegate_sdk::rule::#known)?;)
         }
         Rule::Check(name, function) => {
-            quote_spanned!(name.span()=> ::sluicegate_sdk::rule::#name(value, #function)?;)
+            quote_spanned!(here(name.span())=> ::sluicegate_sdk::rule::#name(value, #function)?;)
         }
     }
 }
@@ -123,14 +130,14 @@ fn finish(member: &Member<'_>, slot: &syn::Ident) -> TokenStream {
     let absent = if member.options.default {
         quote!(|| ::core::option::Option::Some(::core::default::Default::default()))
     } else {
-        quote_spanned!(member.kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent)
+        quote_spanned!(here(member.kind.span())=> <#kind as ::sluicegate_sdk::Field<'_>>::absent)
     };
-    quote_spanned!(member.kind.span()=> let #slot = #slot.finish(reader, at, #name, #absent);)
+    quote_spanned!(here(member.kind.span())=> let #slot = #slot.finish(reader, at, #name, #absent);)
 }
 
 fn property(member: &Member<'_>) -> TokenStream {
     let (name, kind) = (&member.name, member.kind);
-    let schema = quote_spanned!(kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::schema());
+    let schema = quote_spanned!(here(kind.span())=> <#kind as ::sluicegate_sdk::Field<'_>>::schema());
     let rules = member.options.rules.iter().map(keyword);
     let description = match member.description.as_str() {
         "" => quote!(),
@@ -139,7 +146,7 @@ fn property(member: &Member<'_>) -> TokenStream {
     let required = if member.options.default {
         quote!(false)
     } else {
-        quote_spanned!(kind.span()=> <#kind as ::sluicegate_sdk::Field<'_>>::absent().is_none())
+        quote_spanned!(here(kind.span())=> <#kind as ::sluicegate_sdk::Field<'_>>::absent().is_none())
     };
     quote!((#name, #required, #schema #description #(#rules)*))
 }
@@ -168,12 +175,12 @@ fn keyword(rule: &Rule) -> TokenStream {
 }
 
 fn count(Measure { meter, attributes }: &Measure) -> TokenStream {
-    quote_spanned!(meter.span()=> out.measure(&#meter, 1.0, [#(&self.#attributes),*]);)
+    quote_spanned!(here(meter.span())=> out.measure(&#meter, 1.0, [#(&self.#attributes),*]);)
 }
 
 fn measure(member: &Member<'_>, Measure { meter, attributes }: &Measure) -> TokenStream {
     let ident = member.ident;
-    quote_spanned! {meter.span()=>
+    quote_spanned! {here(meter.span())=>
         if let ::core::option::Option::Some(quantity) = ::sluicegate_sdk::Quantity::quantity(&self.#ident) {
             out.measure(&#meter, quantity, [#(&self.#attributes),*]);
         }
@@ -188,7 +195,7 @@ fn write_record(shape: &Shape<'_>) -> TokenStream {
     let idents = shape.members.iter().map(|member| member.ident);
     let id_field = id.map_or("", |member| member.name.as_str());
     let say = |member: &Member<'_>, what: syn::Ident| {
-        let (ident, span) = (member.ident, member.kind.span());
+        let (ident, span) = (member.ident, here(member.kind.span()));
         quote_spanned!(span=> out.#what(&self.#ident);)
     };
     let id = id.map(|member| say(member, format_ident!("id")));

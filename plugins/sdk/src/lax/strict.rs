@@ -46,18 +46,25 @@ pub fn strict_datetime(input: &Input<'_>) -> Result<DateTime, Miss> {
     }
 }
 
-/// Takes a text with a date. Codes: `date_type`, `date_parsing`.
+/// Takes a text with a date, or with whole seconds or milliseconds since 1970 that are a midnight. Codes: `date_type`,
+/// `date_parsing`.
 pub fn strict_date(input: &Input<'_>) -> Result<Date, Miss> {
     let Input::Text(text) = input else {
         return Err(Miss::kind("date_type", Wanted::Date, input));
     };
     match date(input) {
-        Ok(_) if !is_date(text) => Err(Miss::value("date_parsing", Wanted::Date, input)),
+        Ok(_) if !(is_date(text) || is_whole(text)) => Err(Miss::value("date_parsing", Wanted::Date, input)),
         read => read.map_err(|miss| Miss { code: "date_parsing", ..miss }),
     }
 }
 
 /// Of what could be read: whether it is a date alone.
 fn is_date(text: &str) -> bool {
-    text.len() == DATE_BYTES && text.as_bytes()[4] == b'-'
+    let bytes = text.as_bytes();
+    bytes.len() == DATE_BYTES && bytes[4] == b'-' && bytes[7] == b'-'
+}
+
+/// Of what could be read: whether it is a number without a fraction.
+fn is_whole(text: &str) -> bool {
+    text.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -19,10 +19,11 @@ pub const EMAIL: Format =
 /// A host's name (RFC 1123, 2.1): labels of letters, digits and hyphens with points between.
 pub const HOSTNAME: Format =
     Format { name: "hostname", code: "value_error", says: "must be a host's name", matches: is_hostname };
-/// A UUID (RFC 9562), also without hyphens, in braces, or behind `urn:uuid:`.
+/// A UUID (RFC 9562), also without hyphens, or with them in braces or behind `urn:uuid:`.
 pub const UUID: Format =
     Format { name: "uuid", code: "uuid_parsing", says: "must be a UUID", matches: is_uuid };
-/// An absolute URI (RFC 3986, 3): with a scheme, and nothing but what it allows.
+/// An absolute URI (RFC 3986, 3): with a scheme, and nothing but what it allows; without its addresses of the future
+/// (`IPvFuture`).
 pub const URI: Format = Format {
     name: "uri",
     code: "url_parsing",
@@ -77,14 +78,12 @@ fn is_hostname(text: &str) -> bool {
 }
 
 fn is_uuid(text: &str) -> bool {
-    const HYPHENATED_BYTES: usize = 36;
-    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
-    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if text.len() != HYPHENATED_BYTES {
-        return text.len() == 32 && digits(text);
-    }
-    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(digits)
+    let braced = || text.strip_prefix('{')?.strip_suffix('}');
+    let hyphenated = text.strip_prefix("urn:uuid:").or_else(braced).unwrap_or(text);
+    let is_hyphenated =
+        hyphenated.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && hyphenated.split('-').all(digits);
+    is_hyphenated || (text.len() == 32 && digits(text))
 }
 
 fn is_uri(text: &str) -> bool {
@@ -190,6 +189,9 @@ mod tests {
             &[plain, &plain.to_uppercase(), &bare, &format!("{{{plain}}}"), &format!("urn:uuid:{plain}")],
             &[
                 "",
+                &format!("urn:uuid:{{{plain}}}"),
+                &format!("{{{bare}}}"),
+                &format!("urn:uuid:{bare}"),
                 "x",
                 &plain[1..],
                 &format!("{plain}0"),

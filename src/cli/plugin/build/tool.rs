@@ -74,13 +74,24 @@ fn python(name: &str, main: &Path, directory: &Path) -> Result<(), BuildError> {
     let mut tool = Command::new(of_environment("componentize-py", directory));
     // Without WASI: what calls it gets an error.
     tool.args(["-d", "wit", "-w", "plugin", "componentize", "--stub-wasi"])
-        .arg(main.file_stem().unwrap_or_default())
+        .arg(module_name(main))
         .arg("-o")
         .arg(format!("{name}.wasm"))
         // Its own functions would bury what is wrong with the plugin.
         .env("RUST_BACKTRACE", "0")
         .current_dir(directory);
+    // The packages that the project names, and not those that happen to be on this machine.
+    if let Ok(environment) = std::path::absolute(directory.join(".venv")).and_then(|path| path.canonicalize())
+    {
+        tool.env("VIRTUAL_ENV", environment);
+    }
     told(&mut tool, PYTHON_REMEDY).map(drop)
+}
+
+/// Of a file in the project, as Python imports it: `rules/order.py` is `rules.order`.
+fn module_name(main: &Path) -> String {
+    let parts = main.with_extension("");
+    parts.iter().map(|part| part.to_string_lossy()).filter(|part| part != ".").collect::<Vec<_>>().join(".")
 }
 
 /// A program of the project's own virtual environment, if it has one, or else of the path.
@@ -185,6 +196,12 @@ mod tests {
         std::fs::create_dir_all(project.path().join(".venv/bin")).unwrap();
         std::fs::write(project.path().join(".venv/bin/sh"), "").unwrap();
         assert_eq!(of_environment("sh", project.path()), project.path().join(".venv/bin/sh"));
+    }
+
+    #[test]
+    fn a_file_is_imported_by_its_place() {
+        let names = ["order.py", "./order.py", "rules/order.py"].map(|main| module_name(Path::new(main)));
+        assert_eq!(names, ["order", "order", "rules.order"]);
     }
 
     #[test]

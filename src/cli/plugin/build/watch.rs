@@ -24,6 +24,9 @@ pub(super) fn run(directory: &Path, into: Option<&Path>) -> Exit {
     loop {
         let now = state(directory);
         if before.as_ref() != Some(&now) {
+            if let Err(exit) = print("building") {
+                return exit;
+            }
             // What a build itself writes is no change.
             let told = match once(directory, into) {
                 Ok((_, text)) => print(text),
@@ -60,7 +63,16 @@ pub(super) fn once(directory: &Path, into: Option<&Path>) -> Result<(bool, Strin
     match (test::is_well(&reports), into) {
         (false, _) => Ok((false, text)),
         (true, None) => Ok((true, format!("{text}\n{}", built.display()))),
-        (true, Some(into)) => Ok((true, format!("{text}\n{}", deliver(&built, into)?.display()))),
+        (true, Some(into)) => {
+            let delivered = deliver(&built, into)?;
+            Ok((
+                true,
+                format!(
+                    "{text}\ndelivered: {}; it is live when the gateway has compiled it",
+                    delivered.display()
+                ),
+            ))
+        }
     }
 }
 
