@@ -19,7 +19,7 @@ const PACKAGE: &str = "sluicegate:plugin";
 pub(super) enum ComponentError {
     #[error("the file is empty; write the built plugin to another name and rename it to this one")]
     Empty,
-    #[error("it is {what}, not WebAssembly; put the built .wasm file here")]
+    #[error("it is {what}, not WebAssembly; the built .wasm file is wanted")]
     NotWasm { what: String },
     #[error("it ends in the middle: {reason}; copy it again, best to another name, then rename it")]
     Truncated { reason: String },

@@ -83,6 +83,21 @@ fn records_from_stdin_are_judged_and_all_that_would_become_of_them_is_shown() {
     assert!(first["fuel"].as_u64().unwrap() > 1_000);
 }
 
+/// What is not there is the command's fault, what is wrong in it is not.
+#[test]
+fn a_wrong_line_of_records_is_told_before_anything_is_compiled() {
+    let directory = here();
+    fs::write(
+        directory.path().join("r.ndjson"),
+        "{\"record\": {}, \"expect\": \"accept\"}\n{\"expect\": 1}\n",
+    )
+    .unwrap();
+    let (code, out, err) =
+        told(directory.path(), &["plugin", "test", "none.wasm", "--records", "r.ndjson"], "");
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.starts_with("sluicegate: r.ndjson:2: "), "{err}");
+}
+
 /// A script has to see that there is a record without a verdict.
 #[test]
 fn a_fault_is_no_verdict_and_the_next_record_has_one() {
@@ -148,7 +163,7 @@ fn what_is_wrong_with_a_file_or_the_usage_is_told_with_what_to_do() {
         (code, err)
     };
     let (code, err) = said(&["plugin", "inspect", "x.wasm"], "");
-    let sentence = "sluicegate: x.wasm: it is a text that begins with \"hello\", not WebAssembly; put the built .wasm file here\n";
+    let sentence = "sluicegate: x.wasm: it is a text that begins with \"hello\", not WebAssembly; the built .wasm file is wanted\n";
     assert_eq!((code, err.as_str()), (1, sentence));
     let (code, err) = said(&["plugin", "test", &file(HOSTILE), "--records", "none"], "");
     assert_eq!(code, 2);

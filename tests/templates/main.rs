@@ -135,6 +135,9 @@ fn follow_the_readme(language: &str) {
     let records = report["records"].as_array().unwrap().len();
     assert!(report["well"] == true && records > 50, "{report:#}");
     natively(&project, language);
+    if language == "typescript" {
+        run(javascript_beside_pydantic().env("SDK", project.join("build/sdk/sdk.js")));
+    }
 
     let plugins = directory.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
@@ -171,12 +174,17 @@ fn follow_the_readme(language: &str) {
     probe::probe(&project, language);
 }
 
-/// What the thin SDKs make of values is what Pydantic makes of them, too.
+/// What the thin SDKs make of values is what Pydantic makes of them, too. TypeScript's is tried with its template.
 #[test]
 fn the_sdks_beside_pydantic() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates");
-    run(Command::new("python3").arg(tests.join("sdk.py")));
-    run(Command::new("node").arg("--test").arg(tests.join("sdk.test.js")));
+    run(Command::new("python3").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates/sdk.py")));
+    run(&mut javascript_beside_pydantic());
+}
+
+fn javascript_beside_pydantic() -> Command {
+    let mut node = Command::new("node");
+    node.arg("--test").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates/sdk.test.js"));
+    node
 }
 
 #[test]

@@ -28,7 +28,11 @@ pub(super) fn run(arguments: &TestArguments) -> Exit {
     };
     let files = match read(&arguments.records) {
         Ok(files) => files,
-        Err(sentence) => return told(sentence),
+        Err(BadRecords::Unreadable(sentence)) => return told(sentence),
+        Err(BadRecords::Wrong(problems)) => {
+            complain(problems);
+            return Exit::Unsound;
+        }
     };
     let piece = match arguments.file.load(false) {
         Ok(piece) => piece,
@@ -47,13 +51,25 @@ pub(super) fn is_well(reports: &[CaseReport]) -> bool {
     reports.iter().all(CaseReport::is_well)
 }
 
-/// Reads files of records, or says what is wrong with them.
-pub(super) fn read(records: &[PathBuf]) -> Result<Vec<CaseFile>, String> {
+/// Why files of records say nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadRecords {
+    /// It is not the file that was meant.
+    #[error("{0}")]
+    Unreadable(String),
+    /// What is wrong in it, a line each.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Reads files of records.
+pub(super) fn read(records: &[PathBuf]) -> Result<Vec<CaseFile>, BadRecords> {
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{name} cannot be read ({error}); name a file of records"))?;
-        CaseFile::read(&name, &text).map_err(|problems| problems.join("\n"))
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            BadRecords::Unreadable(format!("{name} cannot be read ({error}); name a file of records"))
+        })?;
+        CaseFile::read(&name, &text).map_err(|problems| BadRecords::Wrong(problems.join("\n")))
     };
     records.iter().map(read).collect()
 }

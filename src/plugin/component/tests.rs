@@ -24,7 +24,7 @@ fn what_is_not_webassembly_is_named_for_what_it_is() {
         (b"", "the file is empty; write the built plugin to another name and rename it to this one"),
         (
             b"#!/bin/sh\necho hello",
-            "it is a text that begins with \"#!/bin/sh\\necho hello\", not WebAssembly; put the built .wasm file here",
+            "it is a text that begins with \"#!/bin/sh\\necho hello\", not WebAssembly; the built .wasm file is wanted",
         ),
         (b"\x7fELF\x02\x01\x01\x00", "it is a native executable or library (ELF), not WebAssembly"),
         (b"\x1f\x8b\x08\x00", "it is compressed by gzip, not WebAssembly"),

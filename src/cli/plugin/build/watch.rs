@@ -55,7 +55,7 @@ pub(super) fn once(directory: &Path, into: Option<&Path>) -> Result<(bool, Strin
     }
     let untested = |reason| BuildError::Untested { reason };
     let records = Some(directory.join("records.ndjson")).filter(|file| file.is_file());
-    let records = test::read(records.as_slice()).map_err(untested)?;
+    let records = test::read(records.as_slice()).map_err(|error| untested(error.to_string()))?;
     let built = build(directory)?;
     let piece = load(&built, BTreeMap::new(), None, false).map_err(|(_, reason)| untested(reason))?;
     let reports = test::judge(&piece, records).map_err(untested)?;
